@@ -1,0 +1,48 @@
+# Each target sets up what it needs from python3, make and a package registry.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The hash-locked set; wheels only, so that nothing is built and no compiler is needed.
+SYNC := $(BIN)/uv pip sync --quiet --require-hashes --only-binary :all:
+INSTALL := $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+
+.PHONY: demo test lint ui lock clean
+
+demo: $(VENV)/.runtime
+	$(BIN)/arvo demo
+
+ui: $(VENV)/.runtime
+	$(BIN)/arvo ui
+
+test: $(VENV)/.dev lint
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
+	$(BIN)/python -m tests.definitions_validate
+
+# Exact versions with hashes and no index addresses: a company's mirror serves as well.
+lock: $(BIN)/uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra build --extra dev pyproject.toml -o requirements/dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra build -c requirements/dev.lock pyproject.toml -o requirements/runtime.lock
+
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+
+# The test environment holds the runtime one: a checkout that has it needs nothing more.
+$(VENV)/.runtime: requirements/runtime.lock pyproject.toml $(BIN)/uv
+	test -e $(VENV)/.dev || $(SYNC) requirements/runtime.lock
+	test -e $(VENV)/.dev || $(INSTALL)
+	touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml $(BIN)/uv
+	$(SYNC) requirements/dev.lock
+	$(INSTALL)
+	touch $@
+
+clean:
+	rm -rf $(VENV) dbt_project/target dbt_project/logs

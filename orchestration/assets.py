@@ -1,0 +1,304 @@
+"""The refresh as Dagster sees it: source → landing → gate → model → gate → publish.
+
+Holds the graph only: which step comes after which, what each shows in the page, and which
+errors are worth a retry. What the steps do is refresh.py's.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from pydantic import PrivateAttr
+
+from orchestration import landing, models, publisher, refresh, settings
+from orchestration.batches import Manifest
+from orchestration.contracts import contracts
+from orchestration.errors import ArvoError, RefusedError, SystemFailure
+from orchestration.publisher import Publisher
+from orchestration.settings import Home
+from quality.gate import CheckResult, Verdict
+
+SOURCE, LANDING, MODEL, GATE, PUBLISH = "source", "landing", "model", "gate", "publish"
+# A source that is away for a moment comes back; what the data itself got wrong does not.
+SOURCE_RETRIES = dg.RetryPolicy(max_retries=2, delay=1, backoff=dg.Backoff.EXPONENTIAL)
+BATCHES_KEY = dg.AssetKey([GATE, "new_batches"])
+CANDIDATE_KEY = dg.AssetKey([GATE, "candidate"])
+MARTS_KEY = dg.AssetKey([PUBLISH, "marts"])
+REFRESH_TAG = "arvo/refresh_id"
+
+
+class RefreshRun(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The refresh that the steps of a run share; holds the home's lock while the run lasts."""
+
+    publisher_file: str
+    as_of: str = ""
+    full: bool = False
+
+    _run: refresh.Refresh | None = PrivateAttr(default=None)
+
+    @property
+    def run(self) -> refresh.Refresh:
+        """The refresh under way."""
+        if self._run is None:
+            raise SystemFailure("no refresh is under way; run the whole job `refresh`.")
+        return self._run
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RefreshRun"]:
+        """Opens the refresh before the first step and writes its report after the last."""
+        stated = publisher.load(Path(self.publisher_file))
+        home = Home(settings.home_path(stated.name))
+        say = SPEAKERS.get(str(home.root)) or (context.log or dg.get_dagster_logger()).info
+        with refresh.opened(
+            home,
+            stated,
+            as_of=dt.date.fromisoformat(self.as_of) if self.as_of else None,
+            is_full=self.full,
+            say=say,
+        ) as run:
+            self._run = run
+            LATEST[str(home.root)] = run
+            if context.instance and context.run_id and context.instance.has_run(context.run_id):
+                context.instance.add_run_tags(context.run_id, {REFRESH_TAG: run.refresh_id})
+            yield self
+
+
+# What the command line hands to, and takes from, a run in its own process: by home.
+SPEAKERS: dict[str, Any] = {}
+LATEST: dict[str, refresh.Refresh] = {}
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turns arvo's errors into failures that Dagster shows as they read."""
+    try:
+        yield
+    except ArvoError as error:
+        retry = isinstance(error, SystemFailure)
+        raise dg.Failure(description=str(error), allow_retries=retry) from error
+
+
+def source_specs(stated: Publisher) -> list[dg.AssetSpec]:
+    """What lies outside arvo: the files each feed is read from."""
+    return [
+        dg.AssetSpec(
+            [SOURCE, feed],
+            group_name=SOURCE,
+            description=f"Files of the publisher: {', '.join(config.files)}.",
+            kinds={landing.file_kind(config)},
+        )
+        for feed, config in stated.feeds.items()
+    ]
+
+
+def landing_assets(stated: Publisher) -> list[dg.AssetsDefinition]:
+    """One asset per feed."""
+    return [_landing_asset(feed) for feed in stated.feeds]
+
+
+def _landing_asset(feed: str) -> dg.AssetsDefinition:
+    contract = contracts()[feed]
+
+    @dg.asset(
+        key=[LANDING, feed],
+        deps=[dg.AssetKey([SOURCE, feed])],
+        group_name=LANDING,
+        description=f"{contract.description} Immutable batches, pseudonymised and typed.",
+        retry_policy=SOURCE_RETRIES,
+        kinds={"parquet"},
+        metadata={
+            "dagster/column_schema": dg.TableSchema(
+                columns=[
+                    dg.TableColumn(c.name, c.data_type, c.description) for c in contract.columns
+                ]
+            )
+        },
+    )
+    def landed(refresh_run: RefreshRun) -> dg.MaterializeResult[None]:
+        with _explained():
+            done = refresh.land(refresh_run.run, feed)
+        return dg.MaterializeResult(metadata=_landed_metadata(done.new))
+
+    return landed
+
+
+def _landed_metadata(new: Sequence[Manifest]) -> dict[str, Any]:
+    return {
+        "new files": [m.source_name for m in new],
+        "dagster/row_count": sum(m.landed_count for m in new),
+        "quarantined": sum(m.quarantined_count for m in new),
+        "filtered by where": sum(m.filtered_count for m in new),
+    }
+
+
+def gate_in(stated: Publisher) -> dg.AssetsDefinition:
+    """Judges the new batches of all feeds at once; nothing is modelled before."""
+    feeds = [dg.AssetSpec([GATE, feed], deps=[[LANDING, feed]], group_name=GATE, skippable=True,
+                          description=f"{feed}: landed batches that the gate let in.")
+             for feed in stated.feeds]
+    every = dg.AssetSpec(
+        BATCHES_KEY,
+        deps=[[LANDING, feed] for feed in stated.feeds],
+        group_name=GATE,
+        skippable=True,
+        description="Checks over the new batches of all feeds together, before anything is built.",
+        kinds={"greatexpectations"},
+    )
+    check = dg.AssetCheckSpec(
+        "landing_checks",
+        asset=BATCHES_KEY,
+        blocking=True,
+        description="Volume, freshness, unknown ids, amounts and currencies of the new batches.",
+    )
+
+    @dg.multi_asset(name="gate_in", specs=[*feeds, every], check_specs=[check])
+    def judged(context: dg.AssetExecutionContext, refresh_run: RefreshRun) -> Iterator[Any]:
+        run = refresh_run.run
+        with _explained():
+            if not refresh.has_work(run):
+                yield _check_result(check, Verdict("landing", (), ()), "Nothing new to judge.")
+                return
+            refresh.prepare_models(run)
+            try:
+                verdict = refresh.gate_in(run)
+            except RefusedError:
+                yield _check_result(check, run.verdicts[-1])
+                raise
+        yield _check_result(check, verdict)
+        for key in context.op_execution_context.selected_asset_keys:
+            yield dg.MaterializeResult(asset_key=key)
+
+    return judged
+
+
+class ModelTranslator(DagsterDbtTranslator):
+    """Where dbt's models stand in the graph: behind the gate, in the group `model`."""
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetSpec:
+        """The spec of a model, or of the source a model reads."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        node = self.get_resource_props(manifest, unique_id)
+        name = node["name"]
+        if node["resource_type"] == "source":
+            return spec.replace_attributes(key=dg.AssetKey([GATE, name]), group_name=GATE)
+        return spec.replace_attributes(key=dg.AssetKey([MODEL, name]), group_name=MODEL)
+
+
+def model_assets() -> dg.AssetsDefinition:
+    """All dbt models, their data tests as checks, in one dbt invocation."""
+
+    @dbt_assets(
+        manifest=models.manifest_path(),
+        dagster_dbt_translator=ModelTranslator(),
+        name="models",
+        exclude="resource_type:unit_test",
+    )
+    def built(
+        context: dg.AssetExecutionContext, dbt: DbtCliResource, refresh_run: RefreshRun
+    ) -> Iterator[Any]:
+        run = refresh_run.run
+        target = run.home.build / "dbt"
+        planned = run.planned
+        arguments = models.build_arguments(is_full=planned is None or planned.is_full)
+        settings.export(models.environment(run.home))
+        with _explained(), run.step("model"), models.quiet(run.folder / "dbt.log"):
+            done = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
+            yield from done.stream()
+            if not done.is_successful():
+                failed = models.failures(run.home, target)
+                refresh.model_failed(run, failed, models.message(target))
+                assert run.error is not None
+                raise run.error
+            refresh.stamp(run)
+        run.say(f"model    {models.summary(target)}")
+
+    return built
+
+
+def publish_assets(marts: Sequence[str]) -> dg.AssetsDefinition:
+    """Gate and publish in one step, so that no path publishes what the gate has not passed."""
+    checks = [
+        dg.AssetCheckSpec(
+            "mart_checks",
+            asset=CANDIDATE_KEY,
+            blocking=True,
+            description="Identities, reconciliation with landing, change since the last version.",
+        )
+    ]
+
+    @dg.multi_asset(
+        name="gate_and_publish",
+        specs=[
+            dg.AssetSpec(
+                CANDIDATE_KEY,
+                deps=[[MODEL, mart] for mart in marts],
+                group_name=GATE,
+                skippable=True,
+                description="The very file that would be published, judged as a whole.",
+                kinds={"greatexpectations"},
+            ),
+            dg.AssetSpec(
+                MARTS_KEY,
+                deps=[CANDIDATE_KEY],
+                group_name=PUBLISH,
+                skippable=True,
+                description="The published version: all marts swapped at once, for analysts.",
+                kinds={"duckdb"},
+            ),
+        ],
+        check_specs=checks,
+    )
+    def published(refresh_run: RefreshRun) -> Iterator[Any]:
+        run = refresh_run.run
+        judged = len(run.verdicts)
+        with _explained():
+            try:
+                version = refresh.publish(run)
+            finally:
+                for verdict in run.verdicts[judged:]:
+                    yield _check_result(checks[0], verdict)
+        yield dg.MaterializeResult(asset_key=CANDIDATE_KEY)
+        yield dg.MaterializeResult(
+            asset_key=MARTS_KEY,
+            metadata={
+                "refresh": run.refresh_id,
+                "file": dg.MetadataValue.path(str(version.path)),
+                "report": dg.MetadataValue.path(str(run.folder / "index.html")),
+            },
+        )
+
+    return published
+
+
+def _check_result(
+    spec: dg.AssetCheckSpec, verdict: Verdict, note: str = ""
+) -> dg.AssetCheckResult:
+    failed = [r for r in verdict.results if not r.is_passed]
+    return dg.AssetCheckResult(
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=not verdict.refusals,
+        severity=dg.AssetCheckSeverity.ERROR if verdict.refusals else dg.AssetCheckSeverity.WARN,
+        description=" ".join(verdict.refusals) or note or f"{len(verdict.results)} checks, "
+        f"{len(failed)} of them only warn.",
+        metadata={
+            "checks": len(verdict.results),
+            "failed": dg.MetadataValue.md(_failed_table(failed)) if failed else "none",
+        },
+    )
+
+
+def _failed_table(failed: Sequence[CheckResult]) -> str:
+    rows = [
+        f"| {r.suite} | {r.check_name} | {r.severity} | {r.observed} | {r.expected} | "
+        f"{r.reason} | {', '.join(r.offending_keys)} |"
+        for r in failed
+    ]
+    head = "| suite | check | severity | observed | expected | reason | keys |"
+    return "\n".join([head, "|---|---|---|---|---|---|---|", *rows])

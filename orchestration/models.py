@@ -1,0 +1,193 @@
+"""How dbt is run: its manifest, its subprocess, and what its failures mean.
+
+Holds the running only. What the numbers mean is dbt_project/; which days are built is
+warehouse.py's; where the models stand in the graph is assets.py's.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration import settings, warehouse
+from orchestration.errors import SystemFailure
+from orchestration.settings import Home
+from quality.gate import CheckResult
+
+MANIFEST = "manifest.json"
+FAILED_STATUSES = ("fail", "error", "runtime error")
+OFFENDING_ROWS = 5
+PARSE_SECONDS = 180
+
+
+def environment(home: Home) -> dict[str, str]:
+    """Variables dbt's profile reads."""
+    return {
+        **settings.TELEMETRY_OFF,
+        "ARVO_WAREHOUSE": str(home.warehouse),
+        "ARVO_MEMORY_LIMIT": settings.memory_limit(),
+        "ARVO_THREADS": str(settings.threads()),
+    }
+
+
+def build_arguments(*, is_full: bool) -> list[str]:
+    """What one refresh asks of dbt; formulas are unit tested in the test suite, not here."""
+    arguments = ["build", "--exclude-resource-type", "unit_test", "--no-use-colors"]
+    return [*arguments, "--full-refresh"] if is_full else arguments
+
+
+def manifest_path() -> Path:
+    """The manifest of the dbt project as it is now, parsed anew when the project changed.
+
+    Raises:
+        SystemFailure: dbt cannot parse the project.
+    """
+    target = settings.dbt_project_dir() / "target"
+    path = target / MANIFEST
+    digest_path = target / f"{MANIFEST}.digest"
+    digest = warehouse.project_digest()
+    if path.exists() and digest_path.exists() and digest_path.read_text() == digest:
+        return path
+    target.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target) as working:
+        _parse(Path(working))
+        (Path(working) / MANIFEST).replace(path)
+    digest_path.write_text(digest)
+    return path
+
+
+def _parse(target: Path) -> None:
+    project = str(settings.dbt_project_dir())
+    arguments = ["parse", "--project-dir", project, "--profiles-dir", project]
+    # dbt reads the profile to parse; it does not open the database.
+    variables = environment(Home(target))
+    done = subprocess.run(  # noqa: S603
+        [dbt_executable(), *arguments, "--target-path", str(target), "--log-path", str(target)],
+        env={**settings.environment(), **variables},
+        capture_output=True,
+        text=True,
+        timeout=PARSE_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SystemFailure(
+            f"dbt cannot parse {project}: {' '.join(done.stdout.split())[-800:]} Mend the model "
+            "named."
+        )
+
+
+def dbt_executable() -> str:
+    """The dbt beside this Python, so that no activated environment is needed."""
+    beside = Path(sys.executable).parent / "dbt"
+    return str(beside) if beside.exists() else shutil.which("dbt") or "dbt"
+
+
+@contextmanager
+def quiet(log: Path) -> Iterator[None]:
+    """Sends what dbt prints to a log file instead of the user's terminal."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as stream, redirect_stdout(stream):
+        yield
+
+
+def failures(home: Home, target: Path) -> list[CheckResult]:
+    """The dbt tests that failed, each with up to five rows that show why."""
+    return [_result(home, target, each) for each in _failed(target) if _is_test(each)]
+
+
+def message(target: Path) -> str:
+    """Why dbt failed, in a paragraph."""
+    failed = _failed(target)
+    if not failed:
+        return "dbt ended with an error before any model ran; its log is beside the report."
+    told = "; ".join(f"{_name(each)}: {_one_line(each.get('message'))}" for each in failed[:5])
+    more = f" (and {len(failed) - 5} more)" if len(failed) > 5 else ""
+    kind = "tests of the models failed" if _is_test(failed[0]) else "the models could not be built"
+    return (
+        f"{kind}: {told}{more}. What was published before stays as it is. `arvo status` lists "
+        "each failed test with rows that show why."
+    )
+
+
+def _failed(target: Path) -> list[Mapping[str, Any]]:
+    try:
+        results = json.loads((target / "run_results.json").read_text())["results"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return [each for each in results if each["status"] in FAILED_STATUSES]
+
+
+def _is_test(result: Mapping[str, Any]) -> bool:
+    return str(result["unique_id"]).startswith("test.")
+
+
+def _name(result: Mapping[str, Any]) -> str:
+    return str(result["unique_id"]).split(".")[2]
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text or "").split())[:300]
+
+
+def _result(home: Home, target: Path, result: Mapping[str, Any]) -> CheckResult:
+    node = _node(target, result["unique_id"])
+    return CheckResult(
+        stage="model",
+        suite=str(node.get("attached_node") or "models").split(".")[-1],
+        check_name=_name(result),
+        severity="critical",
+        is_passed=False,
+        observed=_one_line(result.get("message")),
+        expected="no failing row",
+        reason=str(node.get("description") or "") or "A fact that must hold of every row.",
+        offending_keys=_offending_rows(home, result),
+        error=None if result["status"] == "fail" else _one_line(result.get("message")),
+    )
+
+
+def _node(target: Path, unique_id: str) -> Mapping[str, Any]:
+    manifest = json.loads((target / MANIFEST).read_text())
+    node: Mapping[str, Any] = manifest["nodes"].get(unique_id, {})
+    return node
+
+
+def _offending_rows(home: Home, result: Mapping[str, Any]) -> tuple[str, ...]:
+    """Up to five rows the test's own query returns, as `column: value`."""
+    sql = result.get("compiled_code")
+    if result["status"] != "fail" or not sql:
+        return ()
+    try:
+        with warehouse.connect(home, read_only=True) as connection:
+            cursor = connection.execute(f"select * from ({sql}\n) limit {OFFENDING_ROWS}")
+            names = [column[0] for column in cursor.description or ()]
+            rows = cursor.fetchall()
+    except duckdb.Error:
+        return ()
+    return tuple(
+        ", ".join(f"{name}: {value}" for name, value in zip(names, row, strict=True))
+        for row in rows
+    )
+
+
+def marts() -> list[str]:
+    """Names of the models that are published."""
+    nodes = json.loads(manifest_path().read_text())["nodes"].values()
+    return sorted(
+        node["name"]
+        for node in nodes
+        if node["resource_type"] == "model" and node["schema"] == "marts"
+    )
+
+
+def summary(target: Path) -> str:
+    """What dbt did, in words."""
+    results = json.loads((target / "run_results.json").read_text())["results"]
+    tests = sum(1 for each in results if _is_test(each))
+    return f"{len(results) - tests} models built, {tests} tests passed"

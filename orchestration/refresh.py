@@ -1,0 +1,537 @@
+"""One refresh: its lock, its steps in order, and the report it leaves.
+
+Holds what happens in a refresh, free of Dagster (assets.py gives each step its place in the
+graph) and free of printing (the command line does that). What the steps do lies in
+landing.py, warehouse.py, quality/ and versions.py.
+"""
+
+import datetime as dt
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import duckdb
+
+from orchestration import batches, landing, pseudonyms, versions, warehouse
+from orchestration.batches import Manifest
+from orchestration.errors import ArvoError, ConfigurationError, RefusedError, SystemFailure
+from orchestration.landing import Landed
+from orchestration.publisher import Publisher
+from orchestration.settings import Home
+from orchestration.sources.files import literal
+from orchestration.versions import Version
+from orchestration.warehouse import Inputs, Plan
+from quality.gate import CheckResult, Verdict
+
+REPORT = "report.json"
+RUNNING, PUBLISHED, REFUSED, FAILED, NOTHING_NEW = (
+    "running",
+    "published",
+    "refused",
+    "failed",
+    "nothing new",
+)
+KEPT_REPORTS = 200
+# Results of so many refreshes stay in quality_results.
+KEPT_HISTORY = 60
+
+
+@dataclass
+class Refresh:
+    """A refresh under way.
+
+    Attributes:
+        home: Where everything lies.
+        publisher: What is refreshed.
+        refresh_id: Names the refresh; sorts by its start.
+        started_at: When it began (UTC, no zone).
+        as_of: As-of day asked for, or None for the rule of `warehouse.inputs`.
+        is_full: Whether to rebuild everything.
+        say: Called with one line for each thing a user wants to see happen.
+        verdict: How it stands.
+        reason: Why it was refused or failed, in a paragraph.
+        error: The exception behind the reason.
+    """
+
+    home: Home
+    publisher: Publisher
+    refresh_id: str
+    started_at: dt.datetime
+    as_of: dt.date | None
+    is_full: bool
+    say: Callable[[str], None]
+    verdict: str = RUNNING
+    reason: str = ""
+    error: ArvoError | None = None
+    landed: dict[str, Landed] = field(default_factory=dict)
+    verdicts: list[Verdict] = field(default_factory=list)
+    steps: dict[str, float] = field(default_factory=dict)
+    wanted: Inputs | None = None
+    planned: Plan | None = None
+    version: Version | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where its report and data docs lie."""
+        return self.home.reports / self.refresh_id
+
+    @property
+    def new_batches(self) -> list[Manifest]:
+        """Batches it landed."""
+        return [m for landed in self.landed.values() for m in landed.new]
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Times a step and keeps why it went wrong, for the report and the exit code."""
+        began = time.monotonic()
+        try:
+            yield
+        except ArvoError as error:
+            self.fail(error)
+            raise
+        except Exception as error:
+            told = " ".join(f"{type(error).__name__}: {error}".split())
+            self.fail(SystemFailure(f"{name} failed unexpectedly: {told}"))
+            raise
+        finally:
+            self.steps[name] = round(time.monotonic() - began, 3)
+
+    def fail(self, error: ArvoError) -> None:
+        """Notes the first error; later ones follow from it."""
+        if self.error is None:
+            self.error = error
+            self.reason = str(error)
+            self.verdict = REFUSED if isinstance(error, RefusedError) else FAILED
+
+
+@contextmanager
+def opened(
+    home: Home,
+    publisher: Publisher,
+    *,
+    as_of: dt.date | None = None,
+    is_full: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+    refresh_id: str | None = None,
+) -> Iterator[Refresh]:
+    """A refresh that holds the home's lock; its report is written whatever happens.
+
+    Raises:
+        SystemFailure: Another refresh holds the lock, or the home cannot be written.
+        ConfigurationError: The home belongs to another publisher.
+    """
+    _prepare(home, publisher)
+    started_at = utc_now()
+    run = Refresh(
+        home, publisher, refresh_id or new_id(started_at), started_at, as_of, is_full, say
+    )
+    with lock(home, run.refresh_id):
+        batches.clean(home)
+        shutil.rmtree(home.build / "scratch", ignore_errors=True)
+        _close_killed_reports(home)
+        write_report(run)
+        try:
+            with run.step("check"):
+                _refuse_misfits(run)
+            yield run
+        finally:
+            if run.verdict == RUNNING:
+                run.fail(SystemFailure("the refresh ended before it had published anything."))
+            _finish(run)
+
+
+def _refuse_misfits(run: Refresh) -> None:
+    """Holds every mapping that has never landed against its source, before anything runs.
+
+    One that has landed before is landing's to judge: then it is the source that changed.
+    """
+    from orchestration import checking
+
+    problems: list[str] = []
+    for feed, config in run.publisher.feeds.items():
+        landed = batches.committed(run.home, feed)
+        if not any(manifest.mapping == config.fingerprint for manifest in landed):
+            problems += checking.problems(config)
+    if problems:
+        raise ConfigurationError("\n\n".join(problems))
+
+
+def new_id(started_at: dt.datetime) -> str:
+    """A name for a refresh that sorts by its start and is not given twice."""
+    return f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def utc_now() -> dt.datetime:
+    """The clock, in UTC without a zone; only reports and the row rules look at it."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def land(run: Refresh, feed: str) -> Landed:
+    """Lands the new files of one feed."""
+    with run.step(f"land {feed}"):
+        config = run.publisher.feeds[feed]
+        landed = landing.land(run.home, config, pseudonyms.key(run.home), utc_now())
+        run.landed[feed] = landed
+        run.say(landed_line(landed))
+        return landed
+
+
+def landed_line(landed: Landed) -> str:
+    """What landing did for a feed, in words."""
+    if not landed.new:
+        return f"land     {landed.feed}: nothing new"
+    rows = sum(m.landed_count for m in landed.new)
+    bad = sum(m.quarantined_count for m in landed.new)
+    files = f"{len(landed.new)} file{'s' if len(landed.new) != 1 else ''}"
+    quarantined = f", {bad:,} quarantined" if bad else ""
+    return f"land     {landed.feed}: {rows:,} rows from {files}{quarantined}"
+
+
+def has_work(run: Refresh) -> bool:
+    """Whether the inputs differ from what was last published; notes it when they do not."""
+    with run.step("plan"):
+        run.wanted = warehouse.inputs(run.home, run.publisher, run.as_of, utc_now())
+        if not any(run.wanted.manifests.values()):
+            raise ConfigurationError(
+                f"{run.publisher.path}: no feed has any file yet, so there is nothing to build. "
+                "Check the patterns with `arvo check`."
+            )
+        if run.is_full or last_published_key(run.home) != run.wanted.key:
+            return True
+        run.verdict = NOTHING_NEW
+        run.say("plan     nothing new since the published version")
+        return False
+
+
+def prepare_models(run: Refresh) -> Plan:
+    """Decides what to build and shows it to the models."""
+    with run.step("prepare"), warehouse.connect(run.home) as connection:
+        wanted = _wanted(run)
+        run.planned = warehouse.plan(
+            connection, run.home, run.publisher.currency, wanted, full=run.is_full
+        )
+        warehouse.begin(connection, wanted, run.planned)
+        warehouse.expose(
+            connection,
+            run.home,
+            run.publisher,
+            wanted,
+            run.planned,
+            {"refresh_id": run.refresh_id, "started_at": run.started_at},
+            history(run.home),
+        )
+        kind = "everything" if run.planned.is_full else "what changed"
+        days = len(run.planned.pending_days)
+        run.say(
+            f"plan     build {kind}: {days:,} day{'s' if days != 1 else ''} as of "
+            f"{wanted.as_of_day}"
+        )
+        return run.planned
+
+
+def gate_in(run: Refresh) -> Verdict:
+    """Judges the new batches against landing's suites.
+
+    Raises:
+        RefusedError: A critical check failed; the models are not built.
+    """
+    with run.step("gate in"), warehouse.connect(run.home) as connection:
+        from quality import gate
+        from quality import landing as suites
+
+        planned = run.planned or Plan(True, (), ())
+        warehouse.replace_table(
+            connection,
+            "temp.new_batches",
+            "feed varchar, batch_id varchar",
+            [(m.feed, m.batch_id) for m in planned.new_batches],
+        )
+        verdict = gate.judge("landing", suites.suites, connection)
+        return _judged(run, verdict)
+
+
+def model_failed(run: Refresh, results: Sequence[CheckResult], message: str) -> None:
+    """Notes that dbt failed: a test (refused) or the build itself (failed)."""
+    run.verdicts.append(Verdict("model", tuple(results), (message,)))
+    refused = any(not result.is_passed for result in results)
+    run.fail(RefusedError(message) if refused else SystemFailure(message))
+
+
+def stamp(run: Refresh) -> None:
+    """Notes that every model was built and every dbt test passed."""
+    with warehouse.connect(run.home) as connection:
+        warehouse.stamp(connection, _wanted(run))
+
+
+def publish(run: Refresh) -> Version:
+    """Gate and publish, in one step: no path publishes what the gate has not passed.
+
+    Raises:
+        RefusedError: The gate refused; the published marts are untouched.
+    """
+    with run.step("gate out"):
+        if not warehouse.is_built(run.home, _wanted(run)):
+            raise RefusedError(
+                "the models of these inputs were not built completely with every test passed, "
+                "so there is nothing to publish. Run the whole refresh: `arvo refresh`."
+            )
+        versions.write_candidate(run.home.warehouse, run.home.candidate)
+        _judged(run, _judge_candidate(run))
+    with run.step("publish"):
+        run.verdict = PUBLISHED
+        versions.append_operations(run.home.candidate, [refresh_row(run)], result_rows(run))
+        try:
+            run.version = versions.commit(
+                run.home.published,
+                run.home.candidate,
+                run.refresh_id,
+                keep=run.publisher.keep_versions,
+            )
+        except BaseException:
+            run.verdict = RUNNING
+            raise
+        run.say(f"publish  {run.version.path.name}")
+        return run.version
+
+
+def _judge_candidate(run: Refresh) -> Verdict:
+    from quality import gate
+    from quality import marts as suites
+
+    with _candidate(run.home) as connection:
+        return gate.judge("marts", suites.suites, connection)
+
+
+@contextmanager
+def _candidate(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The very file that would be published, beside what it is held against."""
+    beside = {"warehouse": home.warehouse}
+    with suppress(SystemFailure):
+        beside["last"] = versions.current(home.published).path
+    with duckdb.connect(str(home.candidate)) as connection:
+        for statement in warehouse.limits(home):
+            connection.execute(statement)
+        for name, path in beside.items():
+            connection.execute(f"attach {literal(str(path))} as {name} (read_only)")
+        yield connection
+
+
+def _judged(run: Refresh, verdict: Verdict) -> Verdict:
+    run.verdicts.append(verdict)
+    failed = [r for r in verdict.results if not r.is_passed]
+    warned = sum(1 for r in failed if r.severity == "warning")
+    told = f"{len(verdict.results)} checks, {len(failed) - warned} refused, {warned} warned"
+    run.say(f"gate     {verdict.stage}: {told}")
+    if not verdict.is_passed:
+        raise RefusedError(refusal(verdict))
+    return verdict
+
+
+def refusal(verdict: Verdict) -> str:
+    """Why a gate refused, in a paragraph."""
+    reasons = " ".join(f"({n}) {reason}" for n, reason in enumerate(verdict.refusals, 1))
+    return (
+        f"the gate refused the {verdict.stage}: {reasons} What was published before stays as it "
+        "is. `arvo status` lists every failed check."
+    )
+
+
+def _wanted(run: Refresh) -> Inputs:
+    if run.wanted is None:
+        run.wanted = warehouse.inputs(run.home, run.publisher, run.as_of, utc_now())
+    return run.wanted
+
+
+# Reports ------------------------------------------------------------------------------------
+
+
+def refresh_row(run: Refresh) -> dict[str, Any]:
+    """The refresh as a row of the mart `refreshes`."""
+    return {
+        "refresh_id": run.refresh_id,
+        "started_at": run.started_at,
+        "finished_at": utc_now(),
+        "as_of_day": run.wanted.as_of_day if run.wanted else None,
+        "verdict": run.verdict,
+        "batch_count": len(run.new_batches),
+        "landed_count": sum(m.landed_count for m in run.new_batches),
+        "quarantined_count": sum(m.quarantined_count for m in run.new_batches),
+        "reason": run.reason or None,
+    }
+
+
+def result_rows(run: Refresh) -> list[dict[str, Any]]:
+    """The refresh's check results as rows of the mart `quality_results`."""
+    rows = []
+    for verdict in run.verdicts:
+        for result in verdict.results:
+            row = asdict(result)
+            error = row.pop("error")
+            row["observed"] = row["observed"] if error is None else error
+            row["offending_keys"] = ", ".join(result.offending_keys) or None
+            rows.append({"refresh_id": run.refresh_id, **row})
+    return rows
+
+
+def write_report(run: Refresh) -> None:
+    """Writes the report, whole or not at all."""
+    report = {
+        **refresh_row(run),
+        "publisher": run.publisher.name,
+        "build_key": run.wanted.key if run.wanted else None,
+        "steps": run.steps,
+        "results": result_rows(run),
+    }
+    run.folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(report, indent=1, default=_plain, ensure_ascii=False)
+    working = run.folder / f".{REPORT}"
+    with working.open("w", encoding="utf-8") as stream:
+        stream.write(text + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    working.replace(run.folder / REPORT)
+
+
+def reports(home: Home) -> list[dict[str, Any]]:
+    """Reports of earlier refreshes, oldest first; a damaged one is left out."""
+    found = []
+    for path in sorted(home.reports.glob(f"*/{REPORT}")):
+        with suppress(OSError, ValueError):
+            report = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(report, dict) and "refresh_id" in report:
+                found.append(report)
+    return found
+
+
+def history(home: Home) -> dict[str, list[tuple[object, ...]]]:
+    """Earlier refreshes and their check results as rows for the warehouse."""
+    ended = [r for r in reports(home) if r.get("verdict") in (PUBLISHED, REFUSED, FAILED)]
+    rows: dict[str, list[tuple[object, ...]]] = {}
+    for name, definition in warehouse.HISTORY_COLUMNS.items():
+        columns = [column.split()[0] for column in definition.split(", ")]
+        kept = ended if name == "refreshes" else ended[-KEPT_HISTORY:]
+        items = kept if name == "refreshes" else [x for r in kept for x in r.get("results", [])]
+        rows[name] = [tuple(item.get(column) for column in columns) for item in items]
+    return rows
+
+
+def last_published_key(home: Home) -> str | None:
+    """The build key of the newest published version, rolled back or not."""
+    if not (home.published / versions.LINK).exists():
+        return None
+    newest = versions.versions(home.published)[-1:]
+    path = home.reports / newest[0].refresh_id / REPORT if newest else None
+    if path is None:
+        return None
+    with suppress(OSError, ValueError):
+        key = json.loads(path.read_text(encoding="utf-8")).get("build_key")
+        return str(key) if key else None
+    return None
+
+
+def _finish(run: Refresh) -> None:
+    """Leaves the report and the data docs; a refresh that found nothing new leaves none."""
+    if run.verdict == NOTHING_NEW:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        return
+    write_report(run)
+    from quality import docs
+
+    docs.write_report(run.folder, run.verdicts, refresh_row(run))
+    every = sorted(run.home.reports.glob(f"*/{REPORT}"))
+    kept = {version.refresh_id for version in versions.versions(run.home.published)}
+    for path in every[:-KEPT_REPORTS]:
+        if path.parent.name not in kept:
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def _close_killed_reports(home: Home) -> None:
+    """A report that still says running was left by a killed refresh: the lock is ours now."""
+    for report in reports(home):
+        if report.get("verdict") != RUNNING:
+            continue
+        published = [v.refresh_id for v in versions.versions(home.published)]
+        # Killed between the swap and its report: the version is out, and stays.
+        is_out = report["refresh_id"] in published
+        report["verdict"] = PUBLISHED if is_out else FAILED
+        report["reason"] = None if is_out else "the refresh was killed before it ended."
+        path = home.reports / str(report["refresh_id"]) / REPORT
+        path.write_text(json.dumps(report, indent=1), encoding="utf-8")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat()
+    return str(value)
+
+
+# The home -----------------------------------------------------------------------------------
+
+
+def _prepare(home: Home, publisher: Publisher) -> None:
+    """Makes the home's folders and refuses one that belongs to another publisher."""
+    identity = {"publisher": publisher.name, "time_zone": publisher.time_zone}
+    path = home.root / "home.json"
+    try:
+        for folder in (home.landing, home.quarantine, home.build, home.reports, home.dagster):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home.published.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.write_text(json.dumps(identity) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SystemFailure(
+            f"the home {home.root} cannot be written ({error.strerror or error}). Make room or "
+            "give this user the right, or name another home with --home or ARVO_HOME."
+        ) from error
+    _refuse_foreign_home(path, identity)
+
+
+def _refuse_foreign_home(path: Path, identity: Mapping[str, str]) -> None:
+    try:
+        stated = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        stated = {}
+    for key, value in identity.items():
+        if stated.get(key) != value:
+            raise ConfigurationError(
+                f"the home {path.parent} was made for {key.replace('_', ' ')} "
+                f"'{stated.get(key)}', not '{value}': mixing them would mix their customers or "
+                "move their days. Name another home with --home or ARVO_HOME."
+            )
+
+
+@contextmanager
+def lock(home: Home, holder: str) -> Iterator[None]:
+    """Keeps everybody else from changing the home; ends with the process that holds it.
+
+    Raises:
+        SystemFailure: Somebody else holds it.
+    """
+    path = home.root / "lock"
+    with path.open("a+", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemFailure(_locked(home, stream)) from None
+        stream.seek(0)
+        stream.truncate()
+        stream.write(f"{holder} (process {os.getpid()})\n")
+        stream.flush()
+        yield
+
+
+def _locked(home: Home, stream: IO[str]) -> str:
+    stream.seek(0)
+    holder = stream.read().strip() or "another process"
+    return (
+        f"a refresh is running in {home.root} already: {holder}. Wait until it has ended; two at "
+        "once would build in each other's files."
+    )

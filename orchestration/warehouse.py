@@ -1,0 +1,469 @@
+"""What the models see of landing, and which days of it must be built again.
+
+Everything that changes from run to run reaches dbt through the tables made here (schema
+`landing`), never through --vars, which would make dbt parse the whole project again. What dbt
+does with it is the dbt project's; how batches get into landing is landing.py's.
+"""
+
+import datetime as dt
+import hashlib
+import zoneinfo
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from orchestration import batches, settings
+from orchestration.batches import Manifest
+from orchestration.contracts import Contract, contracts
+from orchestration.publisher import Publisher
+from orchestration.settings import Home
+from orchestration.sources.files import literal
+
+# Feeds whose rows of a day decide what the event-grain models hold of that day.
+DAILY_FEEDS = ("events", "ad_revenue")
+STATE_TABLES = """
+create schema if not exists state;
+create schema if not exists landing;
+create table if not exists state.built_batches (feed varchar, batch_id varchar);
+create table if not exists state.pending_days (day date);
+create table if not exists state.build (
+    fingerprint varchar, is_full boolean, is_complete boolean, build_key varchar
+);
+"""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that decides what the marts hold: principle 4 of the design.
+
+    Attributes:
+        manifests: Active batches by feed.
+        as_of_day: Last local day the marts look at.
+        fingerprint: Digest of the models and of the configuration they read.
+    """
+
+    manifests: Mapping[str, tuple[Manifest, ...]]
+    as_of_day: dt.date
+    fingerprint: str
+
+    @property
+    def key(self) -> str:
+        """Digest of the inputs: equal keys mean equal marts."""
+        ids = sorted(f"{feed}/{m.batch_id}" for feed, ms in self.manifests.items() for m in ms)
+        text = "\n".join([self.fingerprint, self.as_of_day.isoformat(), *ids])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What must be built: everything, or the event-grain rows of some days and all marts."""
+
+    is_full: bool
+    pending_days: tuple[dt.date, ...]
+    new_batches: tuple[Manifest, ...]
+
+
+def inputs(home: Home, publisher: Publisher, as_of: dt.date | None, now: dt.datetime) -> Inputs:
+    """The active batches, the as-of day and the fingerprint of the models."""
+    manifests = {
+        feed: tuple(
+            batches.active(
+                home,
+                feed,
+                publisher.feeds[feed].fingerprint if feed in publisher.feeds else None,
+            )
+        )
+        for feed in contracts()
+    }
+    return Inputs(
+        manifests=manifests,
+        as_of_day=as_of or publisher.as_of or latest_day(manifests, publisher.time_zone, now),
+        fingerprint=fingerprint(publisher),
+    )
+
+
+def latest_day(
+    manifests: Mapping[str, Sequence[Manifest]], time_zone: str, now: dt.datetime
+) -> dt.date:
+    """The latest local day on which something landed happened, never after the clock's today."""
+    today = now.replace(tzinfo=dt.UTC).astimezone(zoneinfo.ZoneInfo(time_zone)).date()
+    days = [m.last_day for feed in manifests.values() for m in feed if m.last_day is not None]
+    return min(max(days, default=today), today)
+
+
+def fingerprint(publisher: Publisher) -> str:
+    """Digest of the dbt project and of what publisher.yml says to the models."""
+    stated = (
+        publisher.time_zone,
+        publisher.currency,
+        publisher.grace_days,
+        publisher.heartbeat_seconds,
+        publisher.min_visit_seconds,
+        sorted(publisher.feeds),
+        project_digest(),
+    )
+    return hashlib.sha256(repr(stated).encode()).hexdigest()
+
+
+def project_digest() -> str:
+    """Digest of all files that decide what dbt builds."""
+    digest = hashlib.sha256()
+    root = settings.dbt_project_dir()
+    for path in sorted(_project_files(root)):
+        digest.update(str(path.relative_to(root)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _project_files(root: Path) -> Iterator[Path]:
+    yield from (root / "dbt_project.yml", root / "profiles.yml")
+    for folder in ("models", "macros", "seeds", "tests"):
+        for pattern in ("*.sql", "*.yml", "*.csv"):
+            yield from (root / folder).rglob(pattern)
+
+
+@contextmanager
+def connect(home: Home, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the warehouse; dbt, a process of its own, needs it closed."""
+    home.build.mkdir(parents=True, exist_ok=True, mode=0o700)
+    connection = duckdb.connect(str(home.warehouse), read_only=read_only)
+    try:
+        for statement in limits(home):
+            connection.execute(statement)
+        yield connection
+    finally:
+        connection.close()
+
+
+def limits(home: Home) -> tuple[str, ...]:
+    """Settings of every connection to the home's databases: one clock, bounded memory."""
+    return (
+        "set TimeZone = 'UTC'",
+        f"set memory_limit = {literal(settings.memory_limit())}",
+        f"set threads = {settings.threads()}",
+        f"set temp_directory = {literal(str(home.build / 'spill'))}",
+    )
+
+
+def is_built(home: Home, wanted: Inputs) -> bool:
+    """Whether the warehouse holds the marts of exactly these inputs, every dbt test passed."""
+    if not home.warehouse.exists():
+        return False
+    with connect(home) as connection:
+        connection.execute(STATE_TABLES)
+        row = connection.execute("select is_complete, build_key from state.build").fetchone()
+    return row is not None and row[0] and row[1] == wanted.key
+
+
+def plan(
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    currency: str,
+    wanted: Inputs,
+    *,
+    full: bool,
+) -> Plan:
+    """What to build, given what the last complete build held.
+
+    A batch that is gone, other models or another configuration rebuild everything: rows that
+    lost against a vanished one may win again on days that its manifest does not name.
+    """
+    connection.execute(STATE_TABLES)
+    built = set(connection.execute("from state.built_batches").fetchall())
+    state = connection.execute("from state.build").fetchone()
+    unfinished = {row[0] for row in connection.execute("from state.pending_days").fetchall()}
+    wanted_ids = {(feed, m.batch_id) for feed, ms in wanted.manifests.items() for m in ms}
+    new = tuple(
+        m for feed, ms in wanted.manifests.items() for m in ms if (feed, m.batch_id) not in built
+    )
+    if full or state is None or _must_start_over(state, wanted) or not built <= wanted_ids:
+        days = {day for feed in DAILY_FEEDS for m in wanted.manifests[feed] for day in m.days}
+        return Plan(True, tuple(sorted(days)), new)
+    days = unfinished | {day for m in new if m.feed in DAILY_FEEDS for day in m.days}
+    days |= _days_of_repeats(connection, home, [m for m in new if m.feed == "events"])
+    days |= _days_of_changed_rates(connection, home, currency, wanted, new)
+    return Plan(False, tuple(sorted(days)), new)
+
+
+def _must_start_over(state: tuple[str, bool, bool, str], wanted: Inputs) -> bool:
+    made_with, is_full, is_complete, _ = state
+    return made_with != wanted.fingerprint or (is_full and not is_complete)
+
+
+def begin(connection: duckdb.DuckDBPyConnection, wanted: Inputs, planned: Plan) -> None:
+    """Notes, before dbt runs, what is about to be built: a killed build is then not forgotten."""
+    connection.execute("begin")
+    connection.execute("delete from state.build")
+    connection.execute(
+        "insert into state.build values (?, ?, false, null)",
+        [wanted.fingerprint, planned.is_full],
+    )
+    connection.execute("delete from state.pending_days")
+    insert_rows(connection, "state.pending_days", [(day,) for day in planned.pending_days])
+    connection.execute("commit")
+
+
+def stamp(connection: duckdb.DuckDBPyConnection, wanted: Inputs) -> None:
+    """Notes that everything was built and every dbt test passed; publishing demands it."""
+    connection.execute("begin")
+    connection.execute("update state.build set is_complete = true, build_key = ?", [wanted.key])
+    connection.execute("delete from state.pending_days")
+    connection.execute("delete from state.built_batches")
+    insert_rows(
+        connection,
+        "state.built_batches",
+        [(feed, m.batch_id) for feed, ms in wanted.manifests.items() for m in ms],
+    )
+    connection.execute("commit")
+
+
+def expose(
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    publisher: Publisher,
+    wanted: Inputs,
+    planned: Plan,
+    refresh: Mapping[str, object],
+    history: Mapping[str, Sequence[tuple[object, ...]]],
+) -> None:
+    """Makes the schema `landing` of this run.
+
+    Args:
+        connection: The warehouse.
+        home: Where the batches lie.
+        publisher: What publisher.yml says.
+        wanted: The inputs of this run.
+        planned: Which days of the event-grain feeds the models are shown.
+        refresh: refresh_id and started_at of this run.
+        history: Rows of earlier refreshes for `refreshes` and `quality_results`.
+    """
+    for contract in contracts().values():
+        days = planned.pending_days if not planned.is_full else None
+        _expose_feed(connection, home, contract, wanted.manifests[contract.feed], days)
+    replace_table(connection, "landing.pending_days", "day date", [(d,) for d in planned.pending_days])
+    _expose_refresh(connection, publisher, wanted, refresh)
+    replace_table(
+        connection,
+        "landing.feeds",
+        "feed varchar, is_configured boolean",
+        [(feed, feed in publisher.feeds) for feed in contracts()],
+    )
+    _expose_batches(connection, wanted, planned)
+    _expose_quarantine(connection, home, wanted)
+    for name, columns in HISTORY_COLUMNS.items():
+        replace_table(connection, f"landing.{name}", columns, history.get(name, ()))
+
+
+HISTORY_COLUMNS = {
+    "refreshes": (
+        "refresh_id varchar, started_at timestamp, finished_at timestamp, as_of_day date, "
+        "verdict varchar, batch_count bigint, landed_count bigint, quarantined_count bigint, "
+        "reason varchar"
+    ),
+    "quality_results": (
+        "refresh_id varchar, stage varchar, suite varchar, check_name varchar, "
+        "severity varchar, is_passed boolean, observed varchar, expected varchar, "
+        "reason varchar, offending_keys varchar"
+    ),
+}
+
+
+def _expose_feed(
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    contract: Contract,
+    manifests: Sequence[Manifest],
+    days: Sequence[dt.date] | None,
+) -> None:
+    """A view over a feed's active batches; of event-grain feeds only the days asked for."""
+    shown = set(days) if days is not None and contract.is_partitioned_by_day else None
+    paths = [
+        str(home.landing / contract.feed / m.batch_id / part.name)
+        for m in manifests
+        for part in m.parts
+        if shown is None or part.day in shown
+    ]
+    connection.execute(
+        f"create or replace view landing.{contract.feed} as {feed_sql(contract, paths)}"
+    )
+
+
+def feed_sql(contract: Contract, paths: Sequence[str]) -> str:
+    """A query over the Parquet files of a feed; typed and empty where there is none."""
+    typed = [(c.name, c.duckdb_type) for c in contract.columns]
+    own = [("source_name", "varchar"), ("source_modified_at", "timestamp"), ("source_row", "bigint")]
+    day = [("day", "date")] if contract.is_partitioned_by_day else []
+    if not paths:
+        empty = [*typed, ("batch_id", "varchar"), *own, *day]
+        nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in empty)
+        return f"select {nulls} where false"
+    listed = ", ".join(literal(path) for path in paths)
+    columns = [name for name, _ in typed]
+    columns.append("regexp_extract(filename, '/([0-9a-f]{32})/', 1) as batch_id")
+    columns += [name for name, _ in own + day]
+    return (
+        f"select {', '.join(columns)} from read_parquet([{listed}], filename = true, "
+        "hive_partitioning = false)"
+    )
+
+
+def _expose_refresh(
+    connection: duckdb.DuckDBPyConnection,
+    publisher: Publisher,
+    wanted: Inputs,
+    refresh: Mapping[str, object],
+) -> None:
+    replace_table(
+        connection,
+        "landing.refresh",
+        "refresh_id varchar, started_at timestamp, as_of_day date, as_of_end_at timestamp, "
+        "time_zone varchar, currency varchar, grace_days bigint, heartbeat_seconds double, "
+        "min_visit_seconds double",
+        [
+            (
+                refresh["refresh_id"],
+                refresh["started_at"],
+                wanted.as_of_day,
+                end_of_day(wanted.as_of_day, publisher.time_zone),
+                publisher.time_zone,
+                publisher.currency,
+                publisher.grace_days,
+                publisher.heartbeat_seconds,
+                publisher.min_visit_seconds,
+            )
+        ],
+    )
+
+
+def _expose_batches(
+    connection: duckdb.DuckDBPyConnection, wanted: Inputs, planned: Plan
+) -> None:
+    every = [m for ms in wanted.manifests.values() for m in ms]
+    new = {m.batch_id for m in planned.new_batches}
+    replace_table(
+        connection,
+        "landing.batches",
+        "feed varchar, batch_id varchar, source_name varchar, landed_rows bigint, "
+        "quarantined_rows bigint, first_day date, last_day date, is_new boolean",
+        [
+            (
+                m.feed,
+                m.batch_id,
+                m.source_name,
+                m.landed_count,
+                m.quarantined_count,
+                m.first_day,
+                max(m.days, default=None),
+                m.batch_id in new,
+            )
+            for m in every
+        ],
+    )
+    counts: dict[tuple[str, dt.date], list[int]] = {}
+    for m in every:
+        for day, count in m.days.items():
+            entry = counts.setdefault((m.feed, day), [0, 0])
+            entry[0] += count
+            entry[1] += count if m.batch_id in new else 0
+    replace_table(
+        connection,
+        "landing.daily_rows",
+        "feed varchar, day date, row_count bigint, is_new boolean",
+        [(feed, day, n[0], n[1] > 0) for (feed, day), n in sorted(counts.items())],
+    )
+
+
+def _expose_quarantine(
+    connection: duckdb.DuckDBPyConnection, home: Home, wanted: Inputs
+) -> None:
+    paths = [
+        str(home.quarantine / feed / f"{m.batch_id}.parquet")
+        for feed, ms in wanted.manifests.items()
+        for m in ms
+        if m.quarantined_count
+    ]
+    if not paths:
+        sql = "select null::varchar, null::varchar, null::varchar, null::varchar where false"
+    else:
+        listed = ", ".join(literal(path) for path in paths)
+        sql = (
+            "select split_part(filename, '/', -2), "
+            "regexp_extract(filename, '([0-9a-f]{32})[.]parquet', 1), "
+            f"row_hash, array_to_string(reasons, '; ') from read_parquet([{listed}], "
+            "filename = true)"
+        )
+    connection.execute(
+        f"create or replace view landing.quarantine(feed, batch_id, row_hash, reasons) as {sql}"
+    )
+
+
+def end_of_day(day: dt.date, time_zone: str) -> dt.datetime:
+    """The instant (UTC, no zone) at which a local day ends."""
+    midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), zoneinfo.ZoneInfo(time_zone))
+    return midnight.astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def _days_of_repeats(
+    connection: duckdb.DuckDBPyConnection, home: Home, new: Sequence[Manifest]
+) -> set[dt.date]:
+    """Days on which the models already hold an event that arrived again under another day."""
+    paths = _part_paths(home, "events", new)
+    if not paths:
+        return set()
+    listed = ", ".join(literal(path) for path in paths)
+    rows = connection.execute(
+        f"""select distinct held.day from staging.stg_events as held
+            inner join read_parquet([{listed}], hive_partitioning = false) as arrived
+            on held.event_id = arrived.event_id and held.day <> arrived.day"""
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def _days_of_changed_rates(
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    currency: str,
+    wanted: Inputs,
+    new: Sequence[Manifest],
+) -> set[dt.date]:
+    """Days whose foreign advertising bills a newly landed exchange rate may convert anew.
+
+    A month's rate may be quoted in an earlier month or, before the first quote, in a later one:
+    so all days with a foreign bill.
+    """
+    if not any(m.feed == "exchange_rates" for m in new):
+        return set()
+    bills = feed_sql(
+        contracts()["ad_revenue"], _part_paths(home, "ad_revenue", wanted.manifests["ad_revenue"])
+    )
+    rows = connection.execute(
+        f"select distinct day from ({bills}) where currency <> ?", [currency]
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def _part_paths(home: Home, feed: str, manifests: Sequence[Manifest]) -> list[str]:
+    return [str(home.landing / feed / m.batch_id / part.name) for m in manifests for part in m.parts]
+
+
+def replace_table(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: str,
+    rows: Sequence[tuple[object, ...]],
+) -> None:
+    """Makes a table anew with these rows."""
+    connection.execute(f"create or replace table {name} ({columns})")
+    insert_rows(connection, name, rows)
+
+
+def insert_rows(
+    connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Inserts rows given as tuples; none is fine."""
+    if rows:
+        marks = ", ".join("?" for _ in rows[0])
+        connection.executemany(f"insert into {name} values ({marks})", rows)

@@ -1,0 +1,1 @@
+"""Whether a refresh may be published. Rules and verdicts only; nothing here moves data."""
