@@ -192,7 +192,9 @@ def _judged_days_sql(contract: Contract) -> str:
                 max(coalesce(past.row_count, 0)) filter (where weeks.week is not null) as highest
             from days
             cross join known
-            left join range(1, {HISTORY_WEEKS + 1}) as weeks(week)
+            left join (
+                select cast(unnest(range(1, {HISTORY_WEEKS + 1})) as integer) as week
+            ) as weeks
                 on days.day - 7 * weeks.week between known.first_day and known.last_day
             left join counts on counts.day = days.day
             left join counts as past on past.day = days.day - 7 * weeks.week
