@@ -1,0 +1,67 @@
+{# What the contracts of the feeds (models/staging/_feeds.yml) say, for the staging models. #}
+
+{% macro contract(feed) -%}
+    {{ return(graph.sources['source.arvo.landing.' ~ feed]) }}
+{%- endmacro %}
+
+{# The columns of a feed's contract, as a select list. #}
+{% macro contract_columns(feed) -%}
+{%- if execute -%}
+{%- for column in contract(feed).columns -%}
+{{ column }}{{ ',\n        ' if not loop.last }}
+{%- endfor -%}
+{%- else -%}
+*
+{%- endif -%}
+{%- endmacro %}
+
+{# The columns of a feed's contract in an order that leaves no tie, nulls last. #}
+{% macro contract_order(feed) -%}
+{%- if execute -%}
+{%- for column in contract(feed).columns -%}
+{{ column }} nulls last{{ ', ' if not loop.last }}
+{%- endfor -%}
+{%- else -%}
+1
+{%- endif -%}
+{%- endmacro %}
+
+{# One row per key: the latest version, whatever order the batches arrived in. #}
+{% macro latest_by_key(feed) -%}
+{%- set key = contract(feed).config.meta.key if execute else [1] -%}
+with
+
+landed as (
+
+    select * from {{ source('landing', feed) }}
+
+),
+
+ranked as (
+
+    select
+        {{ contract_columns(feed) }},
+        row_number() over (
+            partition by {{ key | join(', ') }}
+            order by
+                updated_at desc nulls last,
+                source_modified_at desc nulls last,
+                source_name desc nulls last,
+                source_row desc nulls last,
+                {{ contract_order(feed) }}
+        ) as version_rank
+    from landed
+
+),
+
+final as (
+
+    select
+        {{ contract_columns(feed) }}
+    from ranked
+    where version_rank = 1
+
+)
+
+select * from final
+{%- endmacro %}

@@ -1,0 +1,7 @@
+{# The pending days and those around them: from `before` (negative) to `after` days away. #}
+{% macro days_around_pending(before, after) -%}
+    {%- for away in range(before, after + 1) -%}
+    select {{ add_days('day', away) }} as day from {{ source('run', 'pending_days') }}
+    {{- ' union ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}

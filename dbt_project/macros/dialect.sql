@@ -1,0 +1,138 @@
+{#
+  The only place that knows an engine. Each macro has one text for DuckDB (default__) and one for
+  Spark (spark__). Instants are UTC timestamps without a zone; days and months are dates.
+#}
+
+{# Local day of an instant in a time zone (an expression). #}
+{% macro local_day(instant, time_zone) -%}
+    {{ return(adapter.dispatch('local_day')(instant, time_zone)) }}
+{%- endmacro %}
+{% macro default__local_day(instant, time_zone) -%}
+    cast(timezone({{ time_zone }}, timezone('UTC', {{ instant }})) as date)
+{%- endmacro %}
+{% macro spark__local_day(instant, time_zone) -%}
+    to_date(from_utc_timestamp({{ instant }}, {{ time_zone }}))
+{%- endmacro %}
+
+{# Instant at which a local day begins. #}
+{% macro start_of_day(day, time_zone) -%}
+    {{ return(adapter.dispatch('start_of_day')(day, time_zone)) }}
+{%- endmacro %}
+{% macro default__start_of_day(day, time_zone) -%}
+    timezone('UTC', timezone({{ time_zone }}, cast({{ day }} as timestamp)))
+{%- endmacro %}
+{% macro spark__start_of_day(day, time_zone) -%}
+    to_utc_timestamp(cast({{ day }} as timestamp), {{ time_zone }})
+{%- endmacro %}
+
+{# First day of the month of a day. #}
+{% macro month_of(day) -%}
+    cast(date_trunc('month', {{ day }}) as date)
+{%- endmacro %}
+
+{# A day so many days later; earlier when the number is negative. #}
+{% macro add_days(day, number) -%}
+    {{ return(adapter.dispatch('add_days')(day, number)) }}
+{%- endmacro %}
+{% macro default__add_days(day, number) -%}
+    cast({{ day }} + cast({{ number }} as integer) as date)
+{%- endmacro %}
+{% macro spark__add_days(day, number) -%}
+    date_add({{ day }}, cast({{ number }} as int))
+{%- endmacro %}
+
+{# A day so many months later. #}
+{% macro add_months(day, number) -%}
+    {{ return(adapter.dispatch('add_months')(day, number)) }}
+{%- endmacro %}
+{% macro default__add_months(day, number) -%}
+    cast({{ day }} + to_months(cast({{ number }} as integer)) as date)
+{%- endmacro %}
+{% macro spark__add_months(day, number) -%}
+    add_months({{ day }}, cast({{ number }} as int))
+{%- endmacro %}
+
+{# Whole days from one day to another. #}
+{% macro days_between(earlier, later) -%}
+    {{ return(adapter.dispatch('days_between')(earlier, later)) }}
+{%- endmacro %}
+{% macro default__days_between(earlier, later) -%}
+    cast({{ later }} - {{ earlier }} as bigint)
+{%- endmacro %}
+{% macro spark__days_between(earlier, later) -%}
+    cast(datediff({{ later }}, {{ earlier }}) as bigint)
+{%- endmacro %}
+
+{# Seconds from one instant to another, to the microsecond. #}
+{% macro seconds_between(earlier, later) -%}
+    {{ return(adapter.dispatch('seconds_between')(earlier, later)) }}
+{%- endmacro %}
+{% macro default__seconds_between(earlier, later) -%}
+    ((epoch_us({{ later }}) - epoch_us({{ earlier }})) / 1000000.0)
+{%- endmacro %}
+{% macro spark__seconds_between(earlier, later) -%}
+    (timestampdiff(microsecond, {{ earlier }}, {{ later }}) / 1000000.0)
+{%- endmacro %}
+
+{# One row per month from one month to another, both included; an item of a select list. #}
+{% macro each_month(first_month, last_month) -%}
+    {{ return(adapter.dispatch('each_month')(first_month, last_month)) }}
+{%- endmacro %}
+{% macro default__each_month(first_month, last_month) -%}
+    cast(
+        unnest(
+            generate_series(
+                cast({{ first_month }} as timestamp),
+                cast({{ last_month }} as timestamp),
+                interval 1 month
+            )
+        ) as date
+    )
+{%- endmacro %}
+{% macro spark__each_month(first_month, last_month) -%}
+    explode(sequence({{ first_month }}, {{ last_month }}, interval 1 month))
+{%- endmacro %}
+
+{# The value at the earliest instant; of several at that instant the smallest, so that the order
+   of rows does not matter. Nulls do not take part. #}
+{% macro earliest(value, instant) -%}
+    {{ return(adapter.dispatch('earliest')(value, instant)) }}
+{%- endmacro %}
+{% macro default__earliest(value, instant) -%}
+    arg_min({{ value }}, struct_pack(a := {{ instant }}, b := {{ value }})) filter (
+        where {{ value }} is not null
+    )
+{%- endmacro %}
+{% macro spark__earliest(value, instant) -%}
+    min_by({{ value }}, struct({{ instant }}, {{ value }})) filter (
+        where {{ value }} is not null
+    )
+{%- endmacro %}
+
+{# Continuous percentile of a number. #}
+{% macro percentile(share, value) -%}
+    percentile_cont({{ share }}) within group (order by cast({{ value }} as double))
+{%- endmacro %}
+
+{# Takes days out of an incremental model before they are inserted anew: delete+insert that also
+   empties a day that has no rows any more. On Spark insert_overwrite replaces partitions. #}
+{% macro delete_days(days) -%}
+    {{ return(adapter.dispatch('delete_days')(days)) }}
+{%- endmacro %}
+{% macro default__delete_days(days) -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }} where day in ({{ days }})
+    {%- else -%}
+        select 1
+    {%- endif -%}
+{%- endmacro %}
+{% macro spark__delete_days(days) -%}
+    select 1
+{%- endmacro %}
+
+{# How an incremental model of days takes its rows. #}
+{% macro rows_by_day() -%}
+    {{ return(adapter.dispatch('rows_by_day')()) }}
+{%- endmacro %}
+{% macro default__rows_by_day() -%}append{%- endmacro %}
+{% macro spark__rows_by_day() -%}insert_overwrite{%- endmacro %}

@@ -1,0 +1,123 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=rows_by_day(),
+        pre_hook="{{ delete_days(days_around_pending(0, 0)) }}",
+    )
+}}
+
+with
+
+events as (
+
+    select * from {{ ref('stg_events') }}
+
+),
+
+refresh as (
+
+    select * from {{ source('run', 'refresh') }}
+
+),
+
+reading as (
+
+    -- Page views and heartbeats, with the day before: a page may stay open past midnight.
+    select
+        event_id,
+        visitor_id,
+        content_id,
+        event_type,
+        occurred_at,
+        day,
+        lag(event_type) over page as previous_type,
+        lag(occurred_at) over page as previous_at,
+        lag(day) over page as previous_day
+    from events
+    where
+        event_type in ('page_view', 'heartbeat')
+        {% if is_incremental() -%}
+        and day in ({{ days_around_pending(-1, 0) }})
+        {%- endif %}
+    window page as (
+        partition by visitor_id, content_id
+        order by occurred_at, event_type desc, event_id
+    )
+
+),
+
+measured as (
+
+    select
+        reading.event_id,
+        -- The first heartbeat of a page view proves the shortest visit that counts; the next
+        -- ones the time since the one before, or what a sleeping tab may at most hide.
+        case
+            when
+                reading.previous_type = 'heartbeat'
+                and reading.previous_day >= {{ add_days('reading.day', -1) }}
+                then least(
+                    {{ seconds_between('reading.previous_at', 'reading.occurred_at') }},
+                    1.5 * refresh.heartbeat_seconds
+                )
+            else refresh.min_visit_seconds
+        end as heartbeat_seconds
+    from reading
+    cross join refresh
+    where reading.event_type = 'heartbeat'
+
+),
+
+by_content as (
+
+    select
+        events.day,
+        events.visitor_id,
+        events.account_id,
+        events.device,
+        events.placement,
+        events.content_id,
+        count(*) as event_count,
+        count(*) filter (where events.event_type = 'page_view') as page_views,
+        -- Seconds that the source reports itself win over those reckoned from heartbeats.
+        coalesce(
+            sum(cast(events.engaged_seconds as decimal(18, 3))),
+            sum(cast(measured.heartbeat_seconds as decimal(18, 3)))
+        ) as engaged_seconds,
+        min(events.occurred_at) as first_at,
+        max(events.occurred_at) as last_at
+    from events
+    left join measured on events.event_id = measured.event_id
+    {% if is_incremental() -%}
+    where events.day in ({{ days_around_pending(0, 0) }})
+    {%- endif %}
+    group by
+        events.day,
+        events.visitor_id,
+        events.account_id,
+        events.device,
+        events.placement,
+        events.content_id
+
+),
+
+final as (
+
+    select
+        day,
+        visitor_id,
+        account_id,
+        device,
+        placement,
+        cast(sum(event_count) as bigint) as event_count,
+        cast(sum(page_views) as bigint) as page_views,
+        -- Decimals, as sums of doubles depend on the order of the rows.
+        cast(sum(engaged_seconds) as decimal(18, 3)) as engaged_seconds,
+        min(first_at) as first_at,
+        max(last_at) as last_at
+    from by_content
+    group by day, visitor_id, account_id, device, placement
+
+)
+
+select * from final

@@ -1,0 +1,140 @@
+with
+
+customers as (
+
+    select * from {{ ref('customers') }}
+
+),
+
+customer_days as (
+
+    select * from {{ ref('int_customer_days') }}
+
+),
+
+refresh as (
+
+    select * from {{ source('run', 'refresh') }}
+
+),
+
+feeds as (
+
+    select * from {{ ref('int_known_feeds') }}
+
+),
+
+measuring as (
+
+    select count(engaged_seconds) > 0 as has_engaged_seconds
+    from {{ ref('int_visitor_days') }}
+
+),
+
+aged_days as (
+
+    select
+        customer_days.*,
+        {{ days_between('customer_days.day', 'refresh.as_of_day') }} as age_days
+    from customer_days
+    cross join refresh
+
+),
+
+windows as (
+
+    select
+        customer_id,
+        min(age_days) as recency_days,
+        count(*) filter (where age_days < 30) as active_days_30d,
+        count(*) filter (where age_days >= 30 and age_days < 60)
+            as active_days_prior_30d,
+        coalesce(sum(page_views) filter (where age_days < 30), 0) as page_views_30d,
+        coalesce(sum(engaged_seconds) filter (where age_days < 30), 0)
+            as engaged_seconds_30d
+    from aged_days
+    group by customer_id
+
+),
+
+sessions as (
+
+    select
+        customer_sessions.customer_id,
+        count(*) as sessions_30d
+    from {{ ref('int_customer_sessions') }} as customer_sessions
+    cross join refresh
+    where
+        {{ days_between('customer_sessions.day', 'refresh.as_of_day') }} < 30
+    group by customer_sessions.customer_id
+
+),
+
+caps as (
+
+    select {{ percentile(0.95, 'page_views_30d') }} as page_views_cap
+    from windows
+    where page_views_30d > 0
+
+),
+
+measured as (
+
+    -- Without events nothing is known; with them, a customer without any was not there.
+    select
+        customers.customer_id,
+        windows.recency_days,
+        caps.page_views_cap,
+        case when feeds.has_events then coalesce(sessions.sessions_30d, 0) end
+            as sessions_30d,
+        case when feeds.has_events then coalesce(windows.active_days_30d, 0) end
+            as active_days_30d,
+        case when feeds.has_events then coalesce(windows.active_days_prior_30d, 0) end
+            as active_days_prior_30d,
+        case when feeds.has_events then coalesce(windows.page_views_30d, 0) end
+            as page_views_30d,
+        case
+            when measuring.has_engaged_seconds
+                then coalesce(windows.engaged_seconds_30d, 0)
+        end as engaged_seconds_30d
+    from customers
+    cross join feeds
+    cross join measuring
+    cross join caps
+    left join windows on customers.customer_id = windows.customer_id
+    left join sessions on customers.customer_id = sessions.customer_id
+
+),
+
+final as (
+
+    select
+        customer_id,
+        cast(recency_days as bigint) as recency_days,
+        cast(sessions_30d as bigint) as sessions_30d,
+        cast(active_days_30d as bigint) as active_days_30d,
+        cast(page_views_30d as bigint) as page_views_30d,
+        cast(engaged_seconds_30d as double) as engaged_seconds_30d,
+        cast(active_days_prior_30d as bigint) as active_days_prior_30d,
+        cast(active_days_30d - active_days_prior_30d as bigint)
+            as active_days_change_30d,
+        cast(page_views_cap as double) as page_views_cap,
+        case
+            when active_days_30d = 0 or page_views_30d = 0 then 0.0
+            else
+                100.0
+                * sqrt(active_days_30d / 30.0)
+                * sqrt(least(page_views_30d, page_views_cap) / page_views_cap)
+                * exp(-recency_days / 14.0)
+        end as rfv_score,
+        case
+            when active_days_30d = 0 then 'none'
+            when active_days_30d = 1 then '1'
+            when active_days_30d < 15 then '2-14'
+            when active_days_30d >= 15 then '15+'
+        end as activity_band
+    from measured
+
+)
+
+select * from final
