@@ -6,7 +6,8 @@ from dagster_dbt import DbtCliResource
 from orchestration import assets, models, publisher, schedules, settings
 
 
-def definitions() -> dg.Definitions:
+@dg.definitions
+def defs() -> dg.Definitions:
     """The code location of one publisher (`ARVO_PUBLISHER`, else the demo's)."""
     settings.silence_telemetry()
     stated = publisher.load(settings.publisher_path())
@@ -34,5 +35,3 @@ def definitions() -> dg.Definitions:
         executor=dg.in_process_executor,
     )
 
-
-defs = definitions()

@@ -250,7 +250,7 @@ def gate_in(run: Refresh) -> Verdict:
         planned = run.planned or Plan(True, (), ())
         warehouse.replace_table(
             connection,
-            "temp.new_batches",
+            "landing.new_batches",
             "feed varchar, batch_id varchar",
             [(m.feed, m.batch_id) for m in planned.new_batches],
         )

@@ -56,13 +56,13 @@ def refresh(
 
         logging.getLogger("dagster").setLevel(logging.CRITICAL)
         from orchestration import assets
-        from orchestration.definitions import definitions
+        from orchestration.definitions import defs
         from orchestration.schedules import JOB
 
         say("start    Dagster and dbt are loaded")
         assets.SPEAKERS[str(home.root)] = say
         assets.LATEST.pop(str(home.root), None)
-        job = definitions().resolve_job_def(JOB)
+        job = defs().resolve_job_def(JOB)
         with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
             try:
                 job.execute_in_process(

@@ -5,17 +5,23 @@ is refreshed is the data engineer's decision, taken in the page or by `dagster s
 """
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from orchestration.publisher import Publisher
 from orchestration.sources import files
 
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
+    )
+
 JOB = "refresh"
 SENSOR_SECONDS = 60
 
 
-def refresh_job() -> dg.UnresolvedAssetJobDefinition:
+def refresh_job() -> "UnresolvedAssetJobDefinition":
     """Everything, in the order of the graph, in one process."""
     return dg.define_asset_job(
         JOB,
@@ -25,7 +31,7 @@ def refresh_job() -> dg.UnresolvedAssetJobDefinition:
     )
 
 
-def daily_schedule(stated: Publisher, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def daily_schedule(stated: Publisher, job: "UnresolvedAssetJobDefinition") -> dg.ScheduleDefinition:
     """Once a day at `refresh_at`, in the publisher's time zone."""
     at = stated.refresh_at
     return dg.ScheduleDefinition(
@@ -37,7 +43,7 @@ def daily_schedule(stated: Publisher, job: dg.UnresolvedAssetJobDefinition) -> d
     )
 
 
-def new_files_sensor(stated: Publisher, job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+def new_files_sensor(stated: Publisher, job: "UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
     """Starts a refresh when a file that a feed reads is new or changed."""
 
     @dg.sensor(
