@@ -137,9 +137,16 @@ def _landed_metadata(new: Sequence[Manifest]) -> dict[str, Any]:
 
 def gate_in(stated: Publisher) -> dg.AssetsDefinition:
     """Judges the new batches of all feeds at once; nothing is modelled before."""
-    feeds = [dg.AssetSpec([GATE, feed], deps=[[LANDING, feed]], group_name=GATE, skippable=True,
-                          description=f"{feed}: landed batches that the gate let in.")
-             for feed in stated.feeds]
+    feeds = [
+        dg.AssetSpec(
+            [GATE, feed],
+            deps=[[LANDING, feed]],
+            group_name=GATE,
+            skippable=True,
+            description=f"{feed}: landed batches that the gate let in.",
+        )
+        for feed in stated.feeds
+    ]
     every = dg.AssetSpec(
         BATCHES_KEY,
         deps=[[LANDING, feed] for feed in stated.feeds],
@@ -213,8 +220,7 @@ def model_assets() -> dg.AssetsDefinition:
             if not done.is_successful():
                 failed = models.failures(run.home, target)
                 refresh.model_failed(run, failed, models.message(target))
-                assert run.error is not None
-                raise run.error
+                raise run.error or SystemFailure("dbt failed.")
             refresh.stamp(run)
         run.say(f"model    {models.summary(target)}")
 
@@ -276,17 +282,16 @@ def publish_assets(marts: Sequence[str]) -> dg.AssetsDefinition:
     return published
 
 
-def _check_result(
-    spec: dg.AssetCheckSpec, verdict: Verdict, note: str = ""
-) -> dg.AssetCheckResult:
+def _check_result(spec: dg.AssetCheckSpec, verdict: Verdict, note: str = "") -> dg.AssetCheckResult:
     failed = [r for r in verdict.results if not r.is_passed]
     return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
         passed=not verdict.refusals,
         severity=dg.AssetCheckSeverity.ERROR if verdict.refusals else dg.AssetCheckSeverity.WARN,
-        description=" ".join(verdict.refusals) or note or f"{len(verdict.results)} checks, "
-        f"{len(failed)} of them only warn.",
+        description=" ".join(verdict.refusals)
+        or note
+        or f"{len(verdict.results)} checks, {len(failed)} of them only warn.",
         metadata={
             "checks": len(verdict.results),
             "failed": dg.MetadataValue.md(_failed_table(failed)) if failed else "none",

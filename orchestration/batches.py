@@ -148,7 +148,7 @@ def commit(home: Home, folder: Path, manifest: Manifest) -> None:
         sync(path)
     sync(folder)
     target = home.landing / manifest.feed / manifest.batch_id
-    os.rename(folder, target)
+    folder.rename(target)
     sync(target.parent)
 
 
@@ -174,7 +174,7 @@ def discard(home: Home, name: str) -> Manifest:
     manifest = Manifest.from_json((found[0] / MANIFEST).read_text(encoding="utf-8"))
     target = home.discarded / manifest.feed / manifest.batch_id
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.rename(found[0], target)
+    found[0].rename(target)
     sync(target.parent)
     sync(found[0].parent)
     return manifest

@@ -169,4 +169,3 @@ def _ignored(
 ) -> tuple[str, ...]:
     read = landing.read_columns(connection, config, relation, list(mapped))
     return tuple(name for name in relation.columns if name not in read)
-

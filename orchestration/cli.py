@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         name: str, does: Callable[[argparse.Namespace], int], told: str
     ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=told, description=told)
-        added.add_argument("--home", type=Path, help="the home (default: ARVO_HOME, var/<publisher>)")
+        added.add_argument(
+            "--home", type=Path, help="the home (default: ARVO_HOME, var/<publisher>)"
+        )
         added.add_argument("--publisher", type=Path, help="publisher.yml (default: the demo's)")
         added.set_defaults(command=does)
         return added

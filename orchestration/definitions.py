@@ -34,4 +34,3 @@ def defs() -> dg.Definitions:
         },
         executor=dg.in_process_executor,
     )
-

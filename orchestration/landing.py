@@ -308,9 +308,7 @@ def _batch_name(config: FeedConfig, file: SourceFile, known: list[Manifest]) -> 
     name = batches.batch_id(config.feed, file.sha256, config.fingerprint)
     if any(manifest.batch_id == name for manifest in known):
         # The same bytes came back after another version: they are the latest word again.
-        return batches.batch_id(
-            config.feed, file.sha256, config.fingerprint, str(file.modified_ns)
-        )
+        return batches.batch_id(config.feed, file.sha256, config.fingerprint, str(file.modified_ns))
     return name
 
 
@@ -369,25 +367,25 @@ def staging_sql(
     rules += _row_rules(config.contract)
     return f"""
 with source as (
-    select {', '.join(own)}, {number} as file_row_number, {broken} as __broken
+    select {", ".join(own)}, {number} as file_row_number, {broken} as __broken
     from {relation.sql}
 ),
 evaluated as (
     select
         file_row_number as __row,
         __broken,
-        struct_pack({', '.join(f'{n} := {n}' for n in own)}) as __source,
-        {', '.join(f'{_evaluated(m)} as __e_{m.column.name}' for m in mapped)}
+        struct_pack({", ".join(f"{n} := {n}" for n in own)}) as __source,
+        {", ".join(f"{_evaluated(m)} as __e_{m.column.name}" for m in mapped)}
     from source
 ),
 mapped as (
-    select __row, __broken, __source, {', '.join(_value(m) for m in mapped)}
+    select __row, __broken, __source, {", ".join(_value(m) for m in mapped)}
     from evaluated
 ),
 typed as (
     select
-        {', '.join([f'{_typed(m)} as {m.column.name}' for m in mapped])},
-        {', '.join(beside + ['mapped.*'])}
+        {", ".join([f"{_typed(m)} as {m.column.name}" for m in mapped])},
+        {", ".join(beside + ["mapped.*"])}
     from mapped
 ),
 conditioned as (
@@ -401,12 +399,12 @@ judged as (
             when __broken is not null then ['line: is not one JSON object']
             when __kept is null then ['where: the condition failed']
             when not coalesce(__kept.v, false) then []
-            else list_filter([{', '.join(rules)}], lambda reason: reason is not null)
+            else list_filter([{", ".join(rules)}], lambda reason: reason is not null)
         end as __reasons
     from conditioned
 )
 select
-    {', '.join(names)},
+    {", ".join(names)},
     __row as source_row,
     __is_filtered,
     case when len(__reasons) > 0 then __reasons end as __reasons,
@@ -453,7 +451,9 @@ def _typed(mapped: Mapped) -> str:
         instant = f"try_cast({value} as timestamptz)"
         return f"case when isfinite({instant}) then timezone('UTC', {instant}) end"
     if column.data_type == "double":
-        return f"case when isfinite(try_cast({value} as double)) then try_cast({value} as double) end"
+        return (
+            f"case when isfinite(try_cast({value} as double)) then try_cast({value} as double) end"
+        )
     if column.data_type == "bigint":
         # DuckDB would round 3.7 to 4.
         exact = f"try_cast({value} as bigint) = try_cast({value} as double)"
@@ -534,9 +534,7 @@ class Counts:
         return self.good + self.bad + self.filtered
 
 
-def _counts(
-    connection: duckdb.DuckDBPyConnection, staged: Path, relation: Relation
-) -> Counts:
+def _counts(connection: duckdb.DuckDBPyConnection, staged: Path, relation: Relation) -> Counts:
     row = connection.execute(
         f"""select count(*) filter (not __is_filtered and __reasons is null),
             count(*) filter (__reasons is not null), count(*) filter (__is_filtered)
@@ -580,7 +578,7 @@ def _quarantine(
                 sha256(__source) as row_hash
             from (
                 select source_row, __reasons, __source from read_parquet({literal(str(staged))})
-                where __reasons is not null {rejects if relation.keeps_rejects else ''}
+                where __reasons is not null {rejects if relation.keeps_rejects else ""}
             )
         ) to {literal(str(working))} (format parquet, compression zstd)"""
     )
@@ -604,7 +602,8 @@ def _refuse_bad_share(
     path = home.quarantine / config.feed / f"{name}.parquet"
     quarantined = f"read_parquet({literal(str(path))})"
     kinds = connection.execute(
-        f"""select {KIND_OF_REASON} as kind, count(*) from (select unnest(reasons) as reason from {quarantined})
+        f"""select {KIND_OF_REASON} as kind, count(*)
+            from (select unnest(reasons) as reason from {quarantined})
             group by kind order by count(*) desc, kind limit 5"""
     ).fetchall()
     examples = connection.execute(
@@ -692,7 +691,7 @@ def _pseudonym_joins(
     every = " union all ".join(f"select {name} as identifier from {good}" for name in columns)
     connection.execute(
         f"""create or replace temp table {kind}_pseudonyms as
-            select identifier, {pseudonyms.sql(kind, 'identifier')} as pseudonym
+            select identifier, {pseudonyms.sql(kind, "identifier")} as pseudonym
             from (select distinct identifier from ({every})) as ids, pads
             where identifier is not null"""
     )
@@ -724,7 +723,7 @@ def _days(
     column = config.contract.column(config.contract.time)
     day = _local_day(column, config.time_zone)
     rows = connection.execute(
-        f"""select {day} as day, count(*) from read_parquet({literal(str(folder / 'part.parquet'))})
+        f"""select {day} as day, count(*) from read_parquet({literal(str(folder / "part.parquet"))})
             where {column.name} is not null group by day order by day"""
     ).fetchall()
     return dict(rows)

@@ -344,16 +344,15 @@ class _Reader:
             return dt.time.fromisoformat(str(value))
         except ValueError:
             self.problem(
-                ("refresh_at",), f"'refresh_at' must be a quoted time such as \"05:00\", not {value!r}."
+                ("refresh_at",),
+                f"'refresh_at' must be a quoted time such as \"05:00\", not {value!r}.",
             )
             return dt.time(5, 0)
 
     def _feeds(self, document: Mapping[str, Any], time_zone: str) -> dict[str, FeedConfig]:
         stated = document.get("feeds")
         if not isinstance(stated, dict) or not stated:
-            self.problem(
-                ("feeds",), f"'feeds' must be a mapping of at least one feed. {_EXAMPLE}"
-            )
+            self.problem(("feeds",), f"'feeds' must be a mapping of at least one feed. {_EXAMPLE}")
             return {}
         feeds = {}
         for name, entry in stated.items():
@@ -437,7 +436,8 @@ class _Reader:
                 self.problem(
                     (*where, "columns", name),
                     f"feed '{contract.feed}', column '{name}': the expression {expression!r} "
-                    f"does not parse ({wrong}). Write one SQL expression over the source's columns.",
+                    f"does not parse ({wrong}). Write one SQL expression over the source's "
+                    "columns.",
                 )
                 continue
             columns[name] = str(expression)

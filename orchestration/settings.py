@@ -106,7 +106,7 @@ class Home:
 
     @property
     def warehouse(self) -> Path:
-        """dbt's database with its incremental state."""
+        """Dbt's database with its incremental state."""
         return self.build / "warehouse.duckdb"
 
     @property

@@ -243,7 +243,9 @@ def expose(
     for contract in contracts().values():
         days = planned.pending_days if not planned.is_full else None
         _expose_feed(connection, home, contract, wanted.manifests[contract.feed], days)
-    replace_table(connection, "landing.pending_days", "day date", [(d,) for d in planned.pending_days])
+    replace_table(
+        connection, "landing.pending_days", "day date", [(d,) for d in planned.pending_days]
+    )
     _expose_refresh(connection, publisher, wanted, refresh)
     replace_table(
         connection,
@@ -294,7 +296,11 @@ def _expose_feed(
 def feed_sql(contract: Contract, paths: Sequence[str]) -> str:
     """A query over the Parquet files of a feed; typed and empty where there is none."""
     typed = [(c.name, c.duckdb_type) for c in contract.columns]
-    own = [("source_name", "varchar"), ("source_modified_at", "timestamp"), ("source_row", "bigint")]
+    own = [
+        ("source_name", "varchar"),
+        ("source_modified_at", "timestamp"),
+        ("source_row", "bigint"),
+    ]
     day = [("day", "date")] if contract.is_partitioned_by_day else []
     if not paths:
         empty = [*typed, ("batch_id", "varchar"), *own, *day]
@@ -338,9 +344,7 @@ def _expose_refresh(
     )
 
 
-def _expose_batches(
-    connection: duckdb.DuckDBPyConnection, wanted: Inputs, planned: Plan
-) -> None:
+def _expose_batches(connection: duckdb.DuckDBPyConnection, wanted: Inputs, planned: Plan) -> None:
     every = [m for ms in wanted.manifests.values() for m in ms]
     new = {m.batch_id for m in planned.new_batches}
     replace_table(
@@ -376,9 +380,7 @@ def _expose_batches(
     )
 
 
-def _expose_quarantine(
-    connection: duckdb.DuckDBPyConnection, home: Home, wanted: Inputs
-) -> None:
+def _expose_quarantine(connection: duckdb.DuckDBPyConnection, home: Home, wanted: Inputs) -> None:
     paths = [
         str(home.quarantine / feed / f"{m.batch_id}.parquet")
         for feed, ms in wanted.manifests.items()
@@ -402,7 +404,9 @@ def _expose_quarantine(
 
 def end_of_day(day: dt.date, time_zone: str) -> dt.datetime:
     """The instant (UTC, no zone) at which a local day ends."""
-    midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), zoneinfo.ZoneInfo(time_zone))
+    midnight = dt.datetime.combine(
+        day + dt.timedelta(days=1), dt.time(), zoneinfo.ZoneInfo(time_zone)
+    )
     return midnight.astimezone(dt.UTC).replace(tzinfo=None)
 
 
@@ -446,7 +450,9 @@ def _days_of_changed_rates(
 
 
 def _part_paths(home: Home, feed: str, manifests: Sequence[Manifest]) -> list[str]:
-    return [str(home.landing / feed / m.batch_id / part.name) for m in manifests for part in m.parts]
+    return [
+        str(home.landing / feed / m.batch_id / part.name) for m in manifests for part in m.parts
+    ]
 
 
 def replace_table(

@@ -525,7 +525,8 @@ def _total_comparisons() -> list[str]:
     totals = {
         "economic_past_value": "select sum(economic_past_value) from {}.customer_value_monthly "
         f"where {closed}",
-        "visitor_value": f"select sum(visitor_value) from {{}}.customer_value_monthly where {closed}",
+        "visitor_value": "select sum(visitor_value) from {}.customer_value_monthly "
+        f"where {closed}",
         "end_mrr": f"select sum(end_mrr) from {{}}.mrr_monthly where {closed} "
         f"and plan = '{ALL_PLANS}'",
     }

@@ -5,7 +5,7 @@
 
 {# Local day of an instant in a time zone (an expression). #}
 {% macro local_day(instant, time_zone) -%}
-    {{ return(adapter.dispatch('local_day')(instant, time_zone)) }}
+    {{ adapter.dispatch('local_day')(instant, time_zone) }}
 {%- endmacro %}
 {% macro default__local_day(instant, time_zone) -%}
     cast(timezone({{ time_zone }}, timezone('UTC', {{ instant }})) as date)
@@ -16,7 +16,7 @@
 
 {# Instant at which a local day begins. #}
 {% macro start_of_day(day, time_zone) -%}
-    {{ return(adapter.dispatch('start_of_day')(day, time_zone)) }}
+    {{ adapter.dispatch('start_of_day')(day, time_zone) }}
 {%- endmacro %}
 {% macro default__start_of_day(day, time_zone) -%}
     timezone('UTC', timezone({{ time_zone }}, cast({{ day }} as timestamp)))
@@ -32,7 +32,7 @@
 
 {# A day so many days later; earlier when the number is negative. #}
 {% macro add_days(day, number) -%}
-    {{ return(adapter.dispatch('add_days')(day, number)) }}
+    {{ adapter.dispatch('add_days')(day, number) }}
 {%- endmacro %}
 {% macro default__add_days(day, number) -%}
     cast({{ day }} + cast({{ number }} as integer) as date)
@@ -43,7 +43,7 @@
 
 {# A day so many months later. #}
 {% macro add_months(day, number) -%}
-    {{ return(adapter.dispatch('add_months')(day, number)) }}
+    {{ adapter.dispatch('add_months')(day, number) }}
 {%- endmacro %}
 {% macro default__add_months(day, number) -%}
     cast({{ day }} + to_months(cast({{ number }} as integer)) as date)
@@ -54,7 +54,7 @@
 
 {# Whole days from one day to another. #}
 {% macro days_between(earlier, later) -%}
-    {{ return(adapter.dispatch('days_between')(earlier, later)) }}
+    {{ adapter.dispatch('days_between')(earlier, later) }}
 {%- endmacro %}
 {% macro default__days_between(earlier, later) -%}
     cast({{ later }} - {{ earlier }} as bigint)
@@ -65,7 +65,7 @@
 
 {# Seconds from one instant to another, to the microsecond. #}
 {% macro seconds_between(earlier, later) -%}
-    {{ return(adapter.dispatch('seconds_between')(earlier, later)) }}
+    {{ adapter.dispatch('seconds_between')(earlier, later) }}
 {%- endmacro %}
 {% macro default__seconds_between(earlier, later) -%}
     ((epoch_us({{ later }}) - epoch_us({{ earlier }})) / 1000000.0)
@@ -76,7 +76,7 @@
 
 {# One row per month from one month to another, both included; an item of a select list. #}
 {% macro each_month(first_month, last_month) -%}
-    {{ return(adapter.dispatch('each_month')(first_month, last_month)) }}
+    {{ adapter.dispatch('each_month')(first_month, last_month) }}
 {%- endmacro %}
 {% macro default__each_month(first_month, last_month) -%}
     cast(
@@ -96,7 +96,7 @@
 {# The value at the earliest instant; of several at that instant the smallest, so that the order
    of rows does not matter. Nulls do not take part. #}
 {% macro earliest(value, instant) -%}
-    {{ return(adapter.dispatch('earliest')(value, instant)) }}
+    {{ adapter.dispatch('earliest')(value, instant) }}
 {%- endmacro %}
 {% macro default__earliest(value, instant) -%}
     arg_min({{ value }}, struct_pack(a := {{ instant }}, b := {{ value }})) filter (
@@ -117,7 +117,7 @@
 {# Takes days out of an incremental model before they are inserted anew: delete+insert that also
    empties a day that has no rows any more. On Spark insert_overwrite replaces partitions. #}
 {% macro delete_days(days) -%}
-    {{ return(adapter.dispatch('delete_days')(days)) }}
+    {{ adapter.dispatch('delete_days')(days) }}
 {%- endmacro %}
 {% macro default__delete_days(days) -%}
     {%- if is_incremental() -%}
@@ -132,7 +132,7 @@
 
 {# How an incremental model of days takes its rows. #}
 {% macro rows_by_day() -%}
-    {{ return(adapter.dispatch('rows_by_day')()) }}
+    {{ adapter.dispatch('rows_by_day')() }}
 {%- endmacro %}
 {% macro default__rows_by_day() -%}append{%- endmacro %}
 {% macro spark__rows_by_day() -%}insert_overwrite{%- endmacro %}

@@ -74,7 +74,11 @@ class Relation:
 
 def find(patterns: tuple[str, ...]) -> list[Path]:
     """Files that match any of the patterns, each once, in order of their paths."""
-    found = {Path(name) for pattern in patterns for name in glob.glob(pattern, recursive=True)}
+    found = {
+        Path(name)
+        for pattern in patterns
+        for name in glob.glob(pattern, recursive=True)  # noqa: PTH207 - absolute or not
+    }
     return sorted(path for path in found if path.is_file())
 
 

@@ -786,8 +786,10 @@ def prepare(home: Home) -> None:
 
 
 def commit_killed_at(home: Home, number: int) -> None:
-    """Commit until the n-th call to the operating system, or line of the one step that DuckDB
-    writes in; nothing else that a commit does changes the disk.
+    """Commit until the n-th step that changes the disk.
+
+    Those are the calls to the operating system, and the lines of the one step that DuckDB
+    writes in.
     """
     count = 0
 

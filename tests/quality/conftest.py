@@ -54,8 +54,7 @@ def make_landing(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"create table landing.batches ({BATCHES})")
     connection.execute("create table landing.new_batches (feed varchar, batch_id varchar)")
     connection.execute(
-        "create table landing.daily_rows "
-        "(feed varchar, day date, row_count bigint, is_new boolean)"
+        "create table landing.daily_rows (feed varchar, day date, row_count bigint, is_new boolean)"
     )
     connection.execute(
         "create table landing.quarantine "

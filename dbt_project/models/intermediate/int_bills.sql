@@ -6,12 +6,6 @@ ad_revenue as (
 
 ),
 
-refresh as (
-
-    select * from {{ source('run', 'refresh') }}
-
-),
-
 rates as (
 
     select * from {{ ref('int_monthly_rates') }}

@@ -31,7 +31,8 @@ final as (
         visitor_id,
         account_count,
         account_count > 1 as is_shared_device,
-        -- Seen with two accounts or more, a device keeps its logged-out events to itself.
+        -- Seen with two accounts or more, a device keeps its logged-out events to
+        -- itself.
         case when account_count = 1 then account_id else visitor_id end as customer_id
     from visitors
 

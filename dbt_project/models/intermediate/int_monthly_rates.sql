@@ -12,7 +12,8 @@ months as (
 
     union
 
-    -- Bills of landed days after the as-of day are allocated too: it may move on to them.
+    -- Bills of landed days after the as-of day are allocated too: it may move on to
+    -- them.
     select {{ month_of('day') }} as month from {{ ref('stg_ad_revenue') }}
 
 ),
@@ -51,7 +52,8 @@ candidates as (
 
 final as (
 
-    -- One rate a month: the latest quoted by its first day, else the first quoted after it.
+    -- One rate a month: the latest quoted by its first day, else the first quoted after
+    -- it.
     select
         candidates.month,
         candidates.currency,

@@ -53,7 +53,8 @@ with_ends as (
 
     select
         months.month,
-        {{ start_of_day(add_months('months.month', 1), 'refresh.time_zone') }} as end_at,
+        {{ start_of_day(add_months('months.month', 1), 'refresh.time_zone') }}
+            as end_at,
         refresh.as_of_end_at
     from months
     cross join refresh

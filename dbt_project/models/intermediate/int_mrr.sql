@@ -49,8 +49,8 @@ priced as (
         status,
         started_at,
         ended_at,
-        -- Price by the month (definitions: "MRR") in whole cents, a half cent up. In integers,
-        -- since 99.90 a year is 8.325 a month, which no double holds.
+        -- Price by the month (definitions: "MRR") in whole cents, a half cent up. In
+        -- integers, since 99.90 a year is 8.325 a month, which no double holds.
         cast(
             floor(
                 cast(2 * amount_e4 + 100 * period_months as double)

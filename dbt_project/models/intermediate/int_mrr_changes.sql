@@ -67,7 +67,9 @@ converted as (
         cast(
             case
                 when by_currency.start_amount = 0 then 0
-                else round(cast(by_currency.start_amount as double) * last_rates.rate, 4)
+                else round(
+                        cast(by_currency.start_amount as double) * last_rates.rate, 4
+                    )
             end as decimal(18, 4)
         ) as start_mrr,
         -- One fixed rate a month: what the rate did to the start stands apart.

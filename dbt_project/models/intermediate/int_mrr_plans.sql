@@ -45,7 +45,8 @@ moved as (
 
     select
         *,
-        -- Several plans may gain (or lose) at once: each takes its part of the movement.
+        -- Several plans may gain (or lose) at once: each takes its part of the
+        -- movement.
         cast(
             case
                 when movement in ('new', 'reactivation', 'churn') then change

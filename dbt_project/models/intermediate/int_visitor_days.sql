@@ -22,7 +22,8 @@ refresh as (
 
 reading as (
 
-    -- Page views and heartbeats, with the day before: a page may stay open past midnight.
+    -- Page views and heartbeats, with the day before: a page may stay open past
+    -- midnight.
     select
         event_id,
         visitor_id,
@@ -31,7 +32,8 @@ reading as (
         occurred_at,
         day,
         lag(event_type) over page as previous_type,
-        lag(occurred_at) over page as previous_at,
+        {{ seconds_between('lag(occurred_at) over page', 'occurred_at') }}
+            as seconds_before,
         lag(day) over page as previous_day
     from events
     where
@@ -50,16 +52,14 @@ measured as (
 
     select
         reading.event_id,
-        -- The first heartbeat of a page view proves the shortest visit that counts; the next
-        -- ones the time since the one before, or what a sleeping tab may at most hide.
+        -- The first heartbeat of a page view proves the shortest visit that counts; the
+        -- next ones the time since the one before, or what a sleeping tab may at most
+        -- hide.
         case
             when
                 reading.previous_type = 'heartbeat'
                 and reading.previous_day >= {{ add_days('reading.day', -1) }}
-                then least(
-                    {{ seconds_between('reading.previous_at', 'reading.occurred_at') }},
-                    1.5 * refresh.heartbeat_seconds
-                )
+                then least(reading.seconds_before, 1.5 * refresh.heartbeat_seconds)
             else refresh.min_visit_seconds
         end as heartbeat_seconds
     from reading
@@ -79,7 +79,8 @@ by_content as (
         events.content_id,
         count(*) as event_count,
         count(*) filter (where events.event_type = 'page_view') as page_views,
-        -- Seconds that the source reports itself win over those reckoned from heartbeats.
+        -- Seconds that the source reports itself win over those reckoned from
+        -- heartbeats.
         coalesce(
             sum(cast(events.engaged_seconds as decimal(18, 3))),
             sum(cast(measured.heartbeat_seconds as decimal(18, 3)))

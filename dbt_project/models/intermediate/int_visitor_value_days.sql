@@ -63,8 +63,9 @@ matched as (
 
 allocated as (
 
-    -- Each takes the bill up to his page views less the bill up to those before him, both
-    -- rounded: so the parts add up to the bill exactly, whatever they are rounded to.
+    -- Each takes the bill up to his page views less the bill up to those before him,
+    -- both rounded: so the parts add up to the bill exactly, whatever they are rounded
+    -- to.
     select
         day,
         visitor_id,

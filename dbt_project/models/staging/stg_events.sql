@@ -60,8 +60,8 @@ final as (
     select unique_events.*
     from unique_events
     {% if is_incremental() -%}
-    -- A day rebuilt for another reason may hold a copy that lost to one of a day that is not:
-    -- had the copy been new, that day would be rebuilt with it.
+    -- A day rebuilt for another reason may hold a copy that lost to one of a day that
+    -- is not: had the copy been new, that day would be rebuilt with it.
     left join {{ this }} as held on unique_events.event_id = held.event_id
     where held.event_id is null
     {%- endif %}

@@ -86,8 +86,10 @@ subscribers as (
     select
         subscriptions.account_id,
         bool_or(
-            (subscriptions.ended_at is null
-                or subscriptions.ended_at >= refresh.as_of_end_at)
+            (
+                subscriptions.ended_at is null
+                or subscriptions.ended_at >= refresh.as_of_end_at
+            )
             and (
                 subscriptions.status = 'active'
                 or (

@@ -26,15 +26,15 @@ summed as (
         sum(visitor_days.page_views) as page_views,
         coalesce(
             sum(visitor_days.page_views)
-                filter (where visitor_days.account_id is not null),
+            filter (where visitor_days.account_id is not null),
             0
         ) as identified_page_views,
         coalesce(
             sum(visitor_days.page_views)
-                filter (
-                    where visitor_days.account_id is not null
-                    or identity.account_count = 1
-                ),
+            filter (
+                where visitor_days.account_id is not null
+                or identity.account_count = 1
+            ),
             0
         ) as stitched_page_views
     from visitor_days

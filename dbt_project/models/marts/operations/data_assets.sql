@@ -56,7 +56,11 @@ final as (
         feeds.is_configured,
         case when feeds.is_configured then coalesce(landed.batch_count, 0) end
             as batch_count,
-        cast(case when feeds.is_configured then coalesce(landed.row_count, 0) end as bigint)
+        cast(
+            case
+                when feeds.is_configured then coalesce(landed.row_count, 0)
+            end as bigint
+        )
             as row_count,
         covered.first_day,
         covered.last_day,

@@ -31,7 +31,8 @@ summed as (
 
 components as (
 
-    -- Unknown where the feed is not configured; a known zero where it is and has nothing of him.
+    -- Unknown where the feed is not configured; a known zero where it is and has
+    -- nothing of him.
     select
         customers.customer_id,
         customers.kind,
@@ -67,13 +68,13 @@ final as (
         cast(
             case
                 when coalesce(
-                    economic_past_value, economic_future_value,
-                    visitor_value, social_value
-                ) is not null
+                        economic_past_value, economic_future_value,
+                        visitor_value, social_value
+                    ) is not null
                     then coalesce(economic_past_value, 0)
-                    + coalesce(economic_future_value, 0)
-                    + coalesce(visitor_value, 0)
-                    + coalesce(social_value, 0)
+                        + coalesce(economic_future_value, 0)
+                        + coalesce(visitor_value, 0)
+                        + coalesce(social_value, 0)
             end as decimal(18, 4)
         ) as observed_value
     from components
