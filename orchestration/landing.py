@@ -326,7 +326,8 @@ def _refuse_vanished_columns(
         raise RefusedError(
             f"feed '{config.feed}': {file.path} no longer has the column '{lost[0]}', which the "
             f"mapping reads and earlier files had (it has {', '.join(relation.columns)}). "
-            "Nothing of it landed. Have the export mended, or change the mapping."
+            "Nothing of it landed. Have the export mended, or change the mapping. (JSON lines that "
+            "leave out keys without a value: list every key under options.columns.)"
         )
     problems = mapping_problems(connection, config, relation, file.path)
     if problems:

@@ -1,0 +1,6 @@
+{# Every row has a value in each of these columns: one query a model, not one a column. #}
+{% test required(model, columns) %}
+select *
+from {{ model }}
+where {{ columns | join(' is null or ') }} is null
+{% endtest %}

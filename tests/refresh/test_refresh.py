@@ -1,0 +1,116 @@
+"""What a refresh leaves for its readers."""
+
+import duckdb
+import pytest
+
+from orchestration.refresh import NOTHING_NEW, PUBLISHED
+from tests.refresh.small import Small, bill, page_view, payment
+
+
+def test_a_refresh_publishes_what_each_customer_is_worth(small: Small) -> None:
+    # Two of three page views of the first of March are Liisa's, one of them logged out: 6 of the
+    # 9 euros billed; the stranger has the other 3 and all 5 of the second.
+    assert small.refresh().verdict == PUBLISHED
+    assert small.rows(
+        "select kind, economic_past_value, visitor_value, observed_value, engagement_value "
+        "from customer_value order by kind"
+    ) == [("account", 10, 6, 16, None), ("visitor", 0, 8, 8, None)]
+    assert small.rows("select segment, session_count from customers order by segment") == [
+        ("subscriber", 1),
+        ("visitor", 2),
+    ]
+    assert small.rows(
+        "select cast(month as varchar), new_mrr, end_mrr, movement, is_complete_month "
+        "from mrr_movements order by month"
+    ) == [
+        ("2024-02-01", 10, 10, "new", True),
+        ("2024-03-01", 0, 10, "unchanged", False),
+    ]
+
+
+def test_nothing_new_publishes_nothing(small: Small) -> None:
+    small.refresh()
+    before = sorted(small.home.published.iterdir())
+    assert small.refresh().verdict == NOTHING_NEW
+    assert sorted(small.home.published.iterdir()) == before
+
+
+def test_raw_identifiers_are_nowhere_in_the_home(small: Small) -> None:
+    small.refresh()
+    for path in small.home.root.rglob("*"):
+        if path.is_file():
+            assert b"liisa@" not in path.read_bytes(), path
+
+
+def test_a_corrected_bill_changes_only_its_day(small: Small) -> None:
+    small.refresh()
+    small.add("ad_revenue", bill("2024-03-02", 7))
+    assert small.refresh().verdict == PUBLISHED
+    assert small.rows(
+        "select day::varchar, billed_revenue, allocated_revenue from visitor_value_daily "
+        "order by day"
+    ) == [("2024-03-01", 9, 9), ("2024-03-02", 7, 7)]
+    assert small.rows("select sum(visitor_value) from customer_value") == [(16,)]
+
+
+def test_a_visitor_who_logs_in_later_takes_his_past_along(small: Small) -> None:
+    small.refresh()
+    small.add(
+        "events", page_view("e5", "v2", "2024-03-03T10:00:00Z", account_id="matti@example.fi")
+    )
+    assert small.refresh().verdict == PUBLISHED
+    assert small.rows("select kind, visitor_value from customer_value order by visitor_value") == [
+        ("account", 6),
+        ("account", 8),
+    ]
+    identified = small.rows(
+        "select sum(identified_page_views), sum(stitched_page_views) from identity_coverage"
+    )
+    assert identified == [(2, 5)]
+
+
+def test_an_as_of_day_hides_what_came_after_it(small: Small) -> None:
+    import datetime as dt
+
+    small.add("payments", payment("p2", "liisa@example.fi", "2024-03-10T00:00:00Z", 10))
+    assert small.refresh(as_of=dt.date(2024, 3, 1)).verdict == PUBLISHED
+    assert small.rows(
+        "select sum(economic_past_value), sum(visitor_value) from customer_value"
+    ) == [(10, 9)]
+    assert small.refresh(as_of=dt.date(2024, 3, 31)).verdict == PUBLISHED
+    assert small.rows(
+        "select sum(economic_past_value), sum(visitor_value) from customer_value"
+    ) == [(20, 14)]
+
+
+def test_what_is_not_configured_is_null_and_never_zero(tmp_path: "Path") -> None:  # noqa: F821
+    small = Small(tmp_path / "small", ["payments"])
+    small.add("payments", payment("p1", "liisa", "2024-02-10T00:00:00Z", 10))
+    assert small.refresh().verdict == PUBLISHED
+    assert small.rows("select economic_past_value, visitor_value from customer_value") == [
+        (10, None)
+    ]
+    assert small.rows("select active_days_30d, rfv_score, activity_band from engagement") == [
+        (None, None, None)
+    ]
+    assert small.rows("select row_count from data_assets where feed = 'events'") == [(None,)]
+
+
+def test_every_column_of_every_mart_is_described_in_the_published_file(small: Small) -> None:
+    small.refresh()
+    assert (
+        small.rows(
+            "select table_name, column_name from duckdb_columns() "
+            "where not internal and coalesce(comment, '') = ''"
+        )
+        == []
+    )
+    assert (
+        small.rows("select table_name from duckdb_tables() where not internal and coalesce(comment, '') = ''") == []
+    )
+
+
+def test_readers_cannot_write_to_what_is_published(small: Small) -> None:
+    small.refresh()
+    with pytest.raises(duckdb.Error):
+        small.rows("create table mine (a integer)")
