@@ -14,11 +14,12 @@ from typing import Any
 
 import duckdb
 
-from orchestration import models, publisher, refresh, settings
+from orchestration import models, publisher, refresh, settings, warehouse
 from orchestration.contracts import contracts
 from orchestration.errors import ArvoError
 from orchestration.refresh import Refresh
 from orchestration.settings import Home
+from orchestration.warehouse import Plan
 
 Row = Mapping[str, Any]
 # A file's time of modification decides between versions of a row that say no time themselves.
@@ -76,6 +77,31 @@ class Small:
             if run.error is None:
                 raise
         return run
+
+    def build(self, **asked: Any) -> Plan:
+        """Lands what is new and builds the models, past the gate and publishing."""
+        with self.opened(**asked) as run:
+            for feed in run.publisher.feeds:
+                refresh.land(run, feed)
+            refresh.has_work(run)
+            planned = refresh.prepare_models(run)
+            build(run, is_full=planned.is_full, tests=False)
+            run.verdict = refresh.PUBLISHED
+        return planned
+
+    def built(self) -> dict[str, list[tuple[Any, ...]]]:
+        """All rows of what the models built but those that tell of refreshes."""
+        with warehouse.connect(self.home, read_only=True) as connection:
+            tables = connection.execute(
+                "select table_schema || '.' || table_name from information_schema.tables "
+                "where table_schema in ('marts', 'intermediate', 'staging') "
+                "and not list_contains(?, table_name) order by all",
+                [list(TELL_OF_REFRESHES)],
+            ).fetchall()
+            return {
+                name: connection.execute(f"select * from {name} order by all").fetchall()
+                for (name,) in tables
+            }
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What a query over the published marts returns."""
