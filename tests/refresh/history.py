@@ -19,17 +19,17 @@ VISITORS = ("v1", "v2", "v3", "v4", "v5")
 LOGINS = {"v1": ["liisa"], "v3": ["liisa", "matti"], "v4": ["matti"], "v5": ["aino"]}
 
 
-def rows(seed: int) -> Rows:
+def rows(seed: int, repeated_share: float) -> Rows:
     """The rows of the history, each with its feed; the same for the same seed."""
     chance = random.Random(seed)  # noqa: S311
     return [
-        *_events(chance),
+        *_events(chance, repeated_share),
         *_entities(chance),
         *(("ad_revenue", row) for row in _bills(chance)),
     ]
 
 
-def _events(chance: random.Random) -> Rows:
+def _events(chance: random.Random, repeated_share: float) -> Rows:
     made: Rows = []
     for visitor in VISITORS:
         at = FIRST_AT + dt.timedelta(minutes=chance.randrange(600))
@@ -37,7 +37,7 @@ def _events(chance: random.Random) -> Rows:
         while at < last:
             event = _event(chance, f"e{len(made)}", visitor, at)
             made.append(("events", event))
-            if chance.random() < 0.15:
+            if chance.random() < repeated_share:
                 made.append(("events", _repeat(chance, event)))
             # Often within the half hour that keeps a session going, sometimes hours later.
             minutes = chance.choice([0.2, 0.25, 5, 29, 30, 31, 200, 700])
@@ -151,7 +151,8 @@ def _bills(chance: random.Random) -> list[Mapping[str, Any]]:
                 local = (FIRST_AT + dt.timedelta(days=day)).date().isoformat()
                 row = {"day": local, "placement": placement, "device": None, "impressions": 10}
                 money = {"revenue": chance.choice([10, 7.77, 0.01]), "currency": "EUR"}
-                if placement == "front":
+                # A changed rate builds the days of foreign bills again: not all days have one.
+                if placement == "front" and day < 2:
                     money["currency"] = "SEK"
                 made.append({**row, **money, "updated_at": f"2024-04-10T00:00:0{version}Z"})
     return made

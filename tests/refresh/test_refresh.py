@@ -106,7 +106,11 @@ def test_every_column_of_every_mart_is_described_in_the_published_file(small: Sm
         == []
     )
     assert (
-        small.rows("select table_name from duckdb_tables() where not internal and coalesce(comment, '') = ''") == []
+        small.rows(
+            "select table_name from duckdb_tables() "
+            "where not internal and coalesce(comment, '') = ''"
+        )
+        == []
     )
 
 

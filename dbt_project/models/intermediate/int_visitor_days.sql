@@ -1,8 +1,12 @@
+{#
+  A page may stay open past midnight: its heartbeats of the next day follow on those of the day
+  it was opened. So what a day holds decides the engaged seconds of the day after it, too.
+#}
 {{
     config(
         materialized='incremental',
         incremental_strategy=rows_by_day(),
-        pre_hook="{{ delete_days(days_around_pending(0, 0)) }}",
+        pre_hook="{{ delete_days(days_around_pending(0, 1)) }}",
     )
 }}
 
@@ -22,8 +26,6 @@ refresh as (
 
 reading as (
 
-    -- Page views and heartbeats, with the day before: a page may stay open past
-    -- midnight.
     select
         event_id,
         visitor_id,
@@ -39,7 +41,7 @@ reading as (
     where
         event_type in ('page_view', 'heartbeat')
         {% if is_incremental() -%}
-        and day in ({{ days_around_pending(-1, 0) }})
+        and day in ({{ days_around_pending(-1, 1) }})
         {%- endif %}
     window page as (
         partition by visitor_id, content_id
@@ -90,7 +92,7 @@ by_content as (
     from events
     left join measured on events.event_id = measured.event_id
     {% if is_incremental() -%}
-    where events.day in ({{ days_around_pending(0, 0) }})
+    where events.day in ({{ days_around_pending(0, 1) }})
     {%- endif %}
     group by
         events.day,
