@@ -116,12 +116,19 @@ def message(target: Path) -> str:
     )
 
 
-def _failed(target: Path) -> list[Mapping[str, Any]]:
+def results(target: Path) -> list[Mapping[str, Any]]:
+    """What dbt noted of each model and test it ran last; empty when it did not get that far."""
     try:
-        results = json.loads((target / "run_results.json").read_text())["results"]
+        noted: list[Mapping[str, Any]] = json.loads((target / "run_results.json").read_text())[
+            "results"
+        ]
     except (OSError, ValueError, KeyError):
         return []
-    return [each for each in results if each["status"] in FAILED_STATUSES]
+    return noted
+
+
+def _failed(target: Path) -> list[Mapping[str, Any]]:
+    return [each for each in results(target) if each["status"] in FAILED_STATUSES]
 
 
 def _is_test(result: Mapping[str, Any]) -> bool:
@@ -188,6 +195,6 @@ def marts() -> list[str]:
 
 def summary(target: Path) -> str:
     """What dbt did, in words."""
-    results = json.loads((target / "run_results.json").read_text())["results"]
-    tests = sum(1 for each in results if _is_test(each))
-    return f"{len(results) - tests} models built, {tests} tests passed"
+    noted = results(target)
+    tests = sum(1 for each in noted if _is_test(each))
+    return f"{len(noted) - tests} models built, {tests} tests passed"

@@ -50,6 +50,12 @@ class _Lease:
     connection: duckdb.DuckDBPyConnection | None
     may_cut: bool = False
 
+    def held(self) -> duckdb.DuckDBPyConnection:
+        """The connection, while it is lent."""
+        if self.connection is None:
+            raise RuntimeError("The examination is over; its connection was given back.")
+        return self.connection
+
 
 @dataclass(frozen=True)
 class Examination:
@@ -191,9 +197,10 @@ def _wrapped(lease: _Lease) -> Any:
 
         def execute(self, statement: str, parameters: Any = None, context: Any = None) -> None:
             super().execute(statement, parameters, context)
-            self.description = lease.connection.description
+            connection = lease.held()
+            self.description = connection.description
             # To learn the columns Great Expectations selects whole tables: never fetch all.
-            rows = lease.connection.fetchmany(FETCH_LIMIT + 1) if self.description else []
+            rows = connection.fetchmany(FETCH_LIMIT + 1) if self.description else []
             self._is_cut = len(rows) > FETCH_LIMIT and not lease.may_cut
             self._rows = rows[:FETCH_LIMIT]
 

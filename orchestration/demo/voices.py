@@ -112,30 +112,37 @@ def _referrals(
 ) -> None:
     rows: list[Mapping[str, Any]] = []
 
-    def happened(day: int, referrer: int, outcome: str, **who: str | None) -> None:
+    def happened(
+        day: int,
+        referrer: int,
+        outcome: str,
+        *,
+        account: str | None = None,
+        visitor: str | None = None,
+    ) -> None:
         if 0 <= day < calendar.days:
             rows.append(
                 {
                     "referral_id": f"V{len(rows):06}",
                     "occurred_at": calendar.instant(day, 60_000).isoformat(),
                     "referrer_account_id": crowd.account_ids[referrer],
-                    "referred_account_id": who.get("account"),
-                    "referred_visitor_id": who.get("visitor"),
+                    "referred_account_id": account,
+                    "referred_visitor_id": visitor,
                     "outcome": outcome,
                 }
             )
 
     for day, referrer, referred in trade.referrals:
-        visitor = crowd.visitor_ids[crowd.devices[referred, 0]]
-        account = crowd.account_ids[referred]
-        happened(day - 3, referrer, "click", visitor=visitor)
+        device = crowd.visitor_ids[crowd.devices[referred, 0]]
+        came = crowd.account_ids[referred]
+        happened(day - 3, referrer, "click", visitor=device)
         if 0 <= crowd.registered_day[referred] <= day:
-            happened(int(crowd.registered_day[referred]), referrer, "registration", account=account)
-        happened(day, referrer, "subscription", account=account)
+            happened(int(crowd.registered_day[referred]), referrer, "registration", account=came)
+        happened(day, referrer, "subscription", account=came)
     for _ in range(crowd.accounts // 10):
-        day, account = _someone(chance, calendar, crowd)
+        day, referrer = _someone(chance, calendar, crowd)
         clicked = int(chance.integers(0, len(crowd.visitor_ids)))
-        happened(day, account, "click", visitor=crowd.visitor_ids[clicked])
+        happened(day, referrer, "click", visitor=crowd.visitor_ids[clicked])
     out.json_lines("referrals.jsonl", rows)
     out.count("referrals", rows=len(rows), bad=0, keys=len(rows))
 

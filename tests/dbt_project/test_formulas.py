@@ -1,0 +1,52 @@
+"""The known answers of the definitions: dbt's unit tests, beside the models they are about."""
+
+from pathlib import Path
+
+import pytest
+from dbt.cli.main import dbtRunner
+
+from orchestration import models, settings
+from orchestration.settings import Home
+from tests.refresh.small import Small, invoke, payment
+
+# Models whose formulas have a known answer in docs/definitions or worked out by hand.
+WITH_FORMULAS = {
+    "engagement",
+    "identity_coverage",
+    "int_identity",
+    "int_monthly_rates",
+    "int_mrr",
+    "int_mrr_changes",
+    "int_mrr_customers",
+    "int_mrr_plans",
+    "int_sessions",
+    "int_visitor_days",
+    "int_visitor_value_days",
+    "mrr_monthly",
+    "visitor_value_daily",
+}
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """A warehouse with every model, hardly a row: unit tests take the columns' types from it."""
+    small = Small(tmp_path_factory.mktemp("empty") / "small", ["payments"])
+    small.add("payments", payment("p1", "liisa", "2024-02-10T00:00:00Z", 10))
+    small.build()
+    return small
+
+
+def test_every_formula_gives_its_known_answer(empty: Small, tmp_path: Path) -> None:
+    passed = invoke(empty.home, ["test", "--select", "test_type:unit"], tmp_path)
+    assert passed, models.message(tmp_path)
+    results = models.results(tmp_path)
+    assert {each["status"] for each in results} == {"pass"}
+    assert {each["unique_id"].split(".")[2] for each in results} == WITH_FORMULAS
+
+
+def test_the_project_parses_without_a_warning(tmp_path: Path) -> None:
+    settings.export(models.environment(Home(tmp_path)))
+    project = str(settings.dbt_project_dir())
+    where = ["--project-dir", project, "--profiles-dir", project, "--target-path", str(tmp_path)]
+    done = dbtRunner().invoke(["--warn-error", "parse", "--quiet", *where])
+    assert done.success, done.exception
