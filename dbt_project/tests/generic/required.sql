@@ -1,4 +1,4 @@
-{# Every row has a value in each of these columns: one query a model, not one a column. #}
+{# Every row has a value in each of these columns: one query a model. #}
 {% test required(model, columns) %}
 select *
 from {{ model }}
