@@ -10,7 +10,7 @@ import datetime as dt
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -54,6 +54,31 @@ class Mapped:
     is_plain: bool
 
 
+@dataclass(frozen=True)
+class _Work:
+    """Landing a feed's files: what is the same for all of them.
+
+    Attributes:
+        connection: A DuckDB in memory.
+        scratch: A private folder, gone afterwards.
+        home: Where batches go.
+        config: The feed's source and mapping.
+        secret: Key of the pseudonyms.
+        now: The clock (UTC, no zone).
+        known: Batches of the feed, those landed meanwhile included.
+        reads: The source columns the mapping reads, by shape of the source: found out once.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    scratch: Path
+    home: Home
+    config: FeedConfig
+    secret: bytes
+    now: dt.datetime
+    known: list[Manifest]
+    reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 def land(home: Home, config: FeedConfig, secret: bytes, now: dt.datetime) -> Landed:
     """Lands every new file of a feed, each as a batch of its own.
 
@@ -78,11 +103,13 @@ def land(home: Home, config: FeedConfig, secret: bytes, now: dt.datetime) -> Lan
         key=lambda file: (file.modified_ns, str(file.path)),
     )
     new: list[Manifest] = []
-    for file in found:
-        if not is_known(file, config, known):
-            manifest = _land_file(home, config, file, known, secret, now)
-            known.append(manifest)
-            new.append(manifest)
+    if not all(is_known(file, config, known) for file in found):
+        with workspace(home, config.feed) as (connection, scratch):
+            work = _Work(connection, scratch, home, config, secret, now, known)
+            for file in found:
+                if not is_known(file, config, known):
+                    known.append(_land_file(work, file))
+                    new.append(known[-1])
     return Landed(config.feed, tuple(new), len(found) - len(new))
 
 
@@ -215,56 +242,41 @@ def _missing_column(message: str) -> str | None:
     return None
 
 
-def _land_file(
-    home: Home,
-    config: FeedConfig,
-    file: SourceFile,
-    known: list[Manifest],
-    secret: bytes,
-    now: dt.datetime,
-) -> Manifest:
-    with workspace(home, config.feed) as (connection, scratch):
-        try:
-            manifest, folder = _read_file(
-                connection, scratch, home, config, file, known, secret, now
-            )
-        except duckdb.Error as error:
-            if not file.path.exists():
-                raise SystemFailure(
-                    f"{file.path} vanished while it was being read. Nothing of it landed; "
-                    "refresh again when it is back."
-                ) from error
+def _land_file(work: _Work, file: SourceFile) -> Manifest:
+    try:
+        manifest, folder = _read_file(work, file)
+    except duckdb.Error as error:
+        if not file.path.exists():
             raise SystemFailure(
-                f"{file.path} could not be landed: {str(error).strip().splitlines()[0]} Nothing "
-                "of it landed. If the message names memory or disk, make room (or set "
-                "ARVO_MEMORY_LIMIT) and refresh again."
+                f"{file.path} vanished while it was being read. Nothing of it landed; "
+                "refresh again when it is back."
             ) from error
-        if not file.is_unchanged():
-            shutil.rmtree(folder, ignore_errors=True)
-            raise SystemFailure(
-                f"{file.path} changed while it was being read. Nothing of it landed; refresh "
-                "again when its writer is done (write to another name and rename it into place)."
-            )
-        batches.commit(home, folder, manifest)
+        raise SystemFailure(
+            f"{file.path} could not be landed: {str(error).strip().splitlines()[0]} Nothing "
+            "of it landed. If the message names memory or disk, make room (or set "
+            "ARVO_MEMORY_LIMIT) and refresh again."
+        ) from error
+    if not file.is_unchanged():
+        shutil.rmtree(folder, ignore_errors=True)
+        raise SystemFailure(
+            f"{file.path} changed while it was being read. Nothing of it landed; refresh "
+            "again when its writer is done (write to another name and rename it into place)."
+        )
+    batches.commit(work.home, folder, manifest)
     return manifest
 
 
-def _read_file(
-    connection: duckdb.DuckDBPyConnection,
-    scratch: Path,
-    home: Home,
-    config: FeedConfig,
-    file: SourceFile,
-    known: list[Manifest],
-    secret: bytes,
-    now: dt.datetime,
-) -> tuple[Manifest, Path]:
-    relation = files.relation(connection, file.path, config.options, scratch)
-    _refuse_vanished_columns(connection, config, relation, file, known)
+def _read_file(work: _Work, file: SourceFile) -> tuple[Manifest, Path]:
+    connection, home, config, known = work.connection, work.home, work.config, work.known
+    for table in ("reject_errors", "reject_scans"):
+        connection.execute(f"drop table if exists {table}")
+    relation = files.relation(connection, file.path, config.options, work.scratch)
+    _refuse_vanished_columns(config, relation, file, known)
+    read = _columns_read(work, relation, file)
     mapped = mapped_columns(config, relation)
-    staged = scratch / "staged.parquet"
+    staged = work.scratch / "staged.parquet"
     connection.execute(
-        f"copy ({staging_sql(config, relation, mapped, now)}) to {literal(str(staged))} "
+        f"copy ({staging_sql(config, relation, mapped, work.now)}) to {literal(str(staged))} "
         "(format parquet, compression zstd)"
     )
     counts = _counts(connection, staged, relation)
@@ -272,7 +284,7 @@ def _read_file(
     _quarantine(connection, home, config.feed, name, staged, relation, counts)
     _refuse_bad_share(connection, home, config, file, name, counts)
     folder = batches.incoming(home, config.feed, name)
-    parts = _write_parts(connection, config, staged, folder, file, secret)
+    parts = _write_parts(connection, config, staged, folder, file, work.secret)
     written = sum(part.row_count for part in parts)
     if written != counts.good:
         raise SystemFailure(
@@ -281,7 +293,6 @@ def _read_file(
         )
     days = _days(connection, config, parts, folder)
     time = config.contract.column(config.contract.time)
-    read = read_columns(connection, config, relation, mapped)
     manifest = Manifest(
         batch_id=name,
         feed=config.feed,
@@ -313,7 +324,6 @@ def _batch_name(config: FeedConfig, file: SourceFile, known: list[Manifest]) -> 
 
 
 def _refuse_vanished_columns(
-    connection: duckdb.DuckDBPyConnection,
     config: FeedConfig,
     relation: Relation,
     file: SourceFile,
@@ -329,9 +339,23 @@ def _refuse_vanished_columns(
             "Nothing of it landed. Have the export mended, or change the mapping. (JSON lines that "
             "leave out keys without a value: list every key under options.columns.)"
         )
-    problems = mapping_problems(connection, config, relation, file.path)
-    if problems:
-        raise ConfigurationError("\n\n".join(problems))
+
+
+def _columns_read(work: _Work, relation: Relation, file: SourceFile) -> tuple[str, ...]:
+    """The source columns the mapping reads; found out once for all files of one shape.
+
+    Raises:
+        ConfigurationError: The mapping does not fit the source.
+    """
+    connection, config = work.connection, work.config
+    shape = repr(relation.columns)
+    if shape not in work.reads:
+        problems = mapping_problems(connection, config, relation, file.path)
+        if problems:
+            raise ConfigurationError("\n\n".join(problems))
+        mapped = mapped_columns(config, relation)
+        work.reads[shape] = read_columns(connection, config, relation, mapped)
+    return work.reads[shape]
 
 
 def mapping_problems(

@@ -12,6 +12,7 @@ import re
 import zoneinfo
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class FeedConfig:
         """Name of the feed."""
         return self.contract.feed
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Hex digest of all that decides what a source row becomes."""
         stated = {

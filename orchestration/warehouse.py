@@ -24,6 +24,8 @@ from orchestration.sources.files import literal
 
 # Feeds whose rows of a day decide what the event-grain models hold of that day.
 DAILY_FEEDS = ("events", "ad_revenue")
+# A statement a row would take DuckDB longer than the models of a small publisher.
+ROWS_A_STATEMENT = 500
 STATE_TABLES = """
 create schema if not exists state;
 create schema if not exists landing;
@@ -470,6 +472,8 @@ def insert_rows(
     connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[tuple[object, ...]]
 ) -> None:
     """Inserts rows given as tuples; none is fine."""
-    if rows:
-        marks = ", ".join("?" for _ in rows[0])
-        connection.executemany(f"insert into {name} values ({marks})", rows)
+    for first in range(0, len(rows), ROWS_A_STATEMENT):
+        some = rows[first : first + ROWS_A_STATEMENT]
+        marks = ", ".join(f"({', '.join('?' for _ in row)})" for row in some)
+        values = [value for row in some for value in row]
+        connection.execute(f"insert into {name} values {marks}", values)
