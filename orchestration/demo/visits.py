@@ -266,7 +266,7 @@ class Reading:
                     "id": _numbered("m", day, len(index)),
                     "at": pa.array(sessions["at"][index]),
                     "visitor": self._names["visitor"].take(pa.array(sessions["visitor"][index])),
-                    "page": pa.array(["/"] * len(index)),
+                    "page": pa.array(["/"] * len(index), pa.string()),
                     "device": self._names["device"].take(pa.array(sessions["device"][index])),
                     "lcp": pa.array(np.round(lcp, 1)),
                     "inp": pa.array(np.round(chance.lognormal(4.8, 0.5, len(index)), 1)),

@@ -1,0 +1,82 @@
+"""Back to an earlier version, and the way forward again, as a user types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestration import cli
+from orchestration.refresh import PUBLISHED
+from tests.refresh.small import Small, bill
+
+
+@pytest.fixture
+def twice(small: Small) -> Small:
+    """Published twice: 14 euros of advertising, then 16."""
+    assert small.refresh(tests=False).verdict == PUBLISHED
+    small.add("ad_revenue", bill("2024-03-02", 7))
+    assert small.refresh(tests=False).verdict == PUBLISHED
+    return small
+
+
+def arvo(small: Small, *arguments: str) -> int:
+    where = ("--home", str(small.home.root), "--publisher", str(small.path))
+    return cli.main([*arguments[:1], *where, *arguments[1:]])
+
+
+def total(small: Small, capsys: pytest.CaptureFixture[str]) -> float:
+    capsys.readouterr()
+    query = "select sum(billed_revenue) as total from visitor_value_daily"
+    assert arvo(small, "sql", query, "--format", "json") == 0
+    answered = json.loads(capsys.readouterr().out)
+    return float(answered["total"])
+
+
+def test_a_rollback_returns_to_the_version_before_and_forward_again(
+    twice: Small, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newest = (twice.home.published / "marts.duckdb").resolve().name
+    newest_refresh = newest.removesuffix(".duckdb").split("-", 2)[2]
+    assert total(twice, capsys) == 16
+    assert arvo(twice, "rollback") == 0
+    assert total(twice, capsys) == 14
+    assert arvo(twice, "rollback", newest_refresh) == 0
+    assert total(twice, capsys) == 16
+
+
+def test_a_refresh_with_nothing_new_leaves_a_rollback_in_place(
+    twice: Small, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert arvo(twice, "rollback") == 0
+    assert twice.refresh(tests=False).verdict == "nothing new"
+    assert total(twice, capsys) == 14
+
+
+def test_a_rollback_to_what_is_not_kept_names_what_is(
+    twice: Small, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (twice.home.published / "marts.duckdb").resolve()
+    assert arvo(twice, "rollback", "20200101T000000Z-0000") == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "20200101T000000Z-0000" in said
+    assert all(each.name.split("-", 2)[2][:16] in said for each in _versions(twice.home.published))
+    assert (twice.home.published / "marts.duckdb").resolve() == before
+
+
+def _versions(folder: Path) -> list[Path]:
+    return sorted(folder.glob("marts-*.duckdb"))
+
+
+def test_status_tells_the_version_and_each_failed_check(
+    twice: Small, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twice.add("ad_revenue", bill("2024-03-03", 1, currency="XXX"))
+    assert twice.refresh(tests=False).verdict == "refused"
+    capsys.readouterr()
+    assert arvo(twice, "status") == 0
+    told = capsys.readouterr().out
+    assert "Published: " in told
+    assert "refused" in told
+    assert "XXX" in told
+    assert arvo(twice, "status", "--json") == 0
+    assert json.loads(capsys.readouterr().out)
