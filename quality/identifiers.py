@@ -8,7 +8,7 @@ message is gate.py's.
 # Landing writes account and visitor ids as hexadecimal HMAC-SHA256.
 PSEUDONYM = "[0-9a-f]{64}"
 
-EMAIL_ADDRESS = r"[\p{L}\p{N}_%+.-](@|%40)[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)*\.\p{L}{2,}"
+EMAIL_ADDRESS = r"[\p{L}\p{N}_%+.-]+(@|%40)[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)*\.\p{L}{2,}"
 
 # A number is taken for a telephone number by how it is set, never by its digits alone: ids,
 # amounts and hashes are full of digits.
