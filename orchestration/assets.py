@@ -20,6 +20,8 @@ from orchestration.contracts import contracts
 from orchestration.errors import ArvoError, RefusedError, SystemFailure
 from orchestration.publisher import Publisher
 from orchestration.settings import Home
+from quality import landing as suites_in
+from quality import marts as suites_out
 from quality.gate import CheckResult, Verdict
 
 SOURCE, LANDING, MODEL, GATE, PUBLISH = "source", "landing", "model", "gate", "publish"
@@ -29,6 +31,7 @@ BATCHES_KEY = dg.AssetKey([GATE, "new_batches"])
 CANDIDATE_KEY = dg.AssetKey([GATE, "candidate"])
 MARTS_KEY = dg.AssetKey([PUBLISH, "marts"])
 REFRESH_TAG = "arvo/refresh_id"
+NOTHING_TO_JUDGE = "Nothing new that it judges."
 
 
 class RefreshRun(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -155,27 +158,25 @@ def gate_in(stated: Publisher) -> dg.AssetsDefinition:
         description="Checks over the new batches of all feeds together, before anything is built.",
         kinds={"greatexpectations"},
     )
-    check = dg.AssetCheckSpec(
-        "landing_checks",
-        asset=BATCHES_KEY,
-        blocking=True,
-        description="Volume, freshness, unknown ids, amounts and currencies of the new batches.",
-    )
+    checks = [_check_spec(suite, BATCHES_KEY) for suite in suites_in.SHARED_SUITES]
+    checks += [
+        _check_spec(suites_in.volume_name(feed), dg.AssetKey([GATE, feed])) for feed in stated.feeds
+    ]
 
-    @dg.multi_asset(name="gate_in", specs=[*feeds, every], check_specs=[check])
+    @dg.multi_asset(name="gate_in", specs=[*feeds, every], check_specs=checks)
     def judged(context: dg.AssetExecutionContext, refresh_run: RefreshRun) -> Iterator[Any]:
         run = refresh_run.run
         with _explained():
             if not refresh.has_work(run):
-                yield _check_result(check, Verdict("landing", (), ()), "Nothing new to judge.")
+                yield from _check_results(checks, Verdict("landing", (), ()))
                 return
             refresh.prepare_models(run)
             try:
                 verdict = refresh.gate_in(run)
             except RefusedError:
-                yield _check_result(check, run.verdicts[-1])
+                yield from _check_results(checks, run.verdicts[-1])
                 raise
-        yield _check_result(check, verdict)
+        yield from _check_results(checks, verdict)
         for key in context.op_execution_context.selected_asset_keys:
             yield dg.MaterializeResult(asset_key=key)
 
@@ -229,14 +230,7 @@ def model_assets() -> dg.AssetsDefinition:
 
 def publish_assets(marts: Sequence[str]) -> dg.AssetsDefinition:
     """Gate and publish in one step, so that no path publishes what the gate has not passed."""
-    checks = [
-        dg.AssetCheckSpec(
-            "mart_checks",
-            asset=CANDIDATE_KEY,
-            blocking=True,
-            description="Identities, reconciliation with landing, change since the last version.",
-        )
-    ]
+    checks = [_check_spec(suite, CANDIDATE_KEY) for suite in suites_out.suite_names()]
 
     @dg.multi_asset(
         name="gate_and_publish",
@@ -268,7 +262,7 @@ def publish_assets(marts: Sequence[str]) -> dg.AssetsDefinition:
                 version = refresh.publish(run)
             finally:
                 for verdict in run.verdicts[judged:]:
-                    yield _check_result(checks[0], verdict)
+                    yield from _check_results(checks, verdict)
         yield dg.MaterializeResult(asset_key=CANDIDATE_KEY)
         yield dg.MaterializeResult(
             asset_key=MARTS_KEY,
@@ -282,18 +276,50 @@ def publish_assets(marts: Sequence[str]) -> dg.AssetsDefinition:
     return published
 
 
-def _check_result(spec: dg.AssetCheckSpec, verdict: Verdict, note: str = "") -> dg.AssetCheckResult:
-    failed = [r for r in verdict.results if not r.is_passed]
+# What the suites are about, for whoever looks at the graph.
+SUITES = {
+    "freshness": "How far each feed lies behind the as-of day.",
+    "currencies": "Every currency in use has an exchange rate.",
+    "known_ids": "Shares of rows without a visitor, and with ids that no other feed knows.",
+    "amounts": "Amounts of the new rows against what is possible and what is usual.",
+    "presence": "Every mart is there, with rows where landing makes rows due.",
+    "customer_value": "The components of every customer's value add up to the cent.",
+    "mrr_movements": "Every customer's month ends where it began plus what moved.",
+    "mrr_monthly": "Every plan's month ends where it began plus what moved.",
+    "reconciliation": "Totals of the marts against totals computed from landing.",
+    "identifiers": "No e-mail address, telephone number or IP address, and only pseudonyms.",
+    "last_version": "Counts and totals against the version that readers have now.",
+}
+
+
+def _check_spec(suite: str, asset: dg.AssetKey) -> dg.AssetCheckSpec:
+    told = SUITES.get(suite, "Rows of the new days against the same weekday of four weeks.")
+    return dg.AssetCheckSpec(suite, asset=asset, blocking=True, description=told)
+
+
+def _check_results(
+    specs: Sequence[dg.AssetCheckSpec], verdict: Verdict
+) -> Iterator[dg.AssetCheckResult]:
+    """The verdict, suite by suite; what refused the stage as a whole stands at the first."""
+    known = {spec.name for spec in specs}
+    strays = [r for r in verdict.results if r.suite not in known]
+    for number, spec in enumerate(specs):
+        results = [r for r in verdict.results if r.suite == spec.name]
+        yield _check_result(spec, results + strays if number == 0 else results)
+
+
+def _check_result(spec: dg.AssetCheckSpec, results: Sequence[CheckResult]) -> dg.AssetCheckResult:
+    failed = [r for r in results if not r.is_passed]
+    refusing = [r for r in failed if r.severity == "critical"]
+    told = " ".join(f"{r.check_name}: {r.reason} Observed {r.observed}." for r in failed)
     return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
-        passed=not verdict.refusals,
-        severity=dg.AssetCheckSeverity.ERROR if verdict.refusals else dg.AssetCheckSeverity.WARN,
-        description=" ".join(verdict.refusals)
-        or note
-        or f"{len(verdict.results)} checks, {len(failed)} of them only warn.",
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR if refusing else dg.AssetCheckSeverity.WARN,
+        description=told or (f"{len(results)} checks passed." if results else NOTHING_TO_JUDGE),
         metadata={
-            "checks": len(verdict.results),
+            "checks": len(results),
             "failed": dg.MetadataValue.md(_failed_table(failed)) if failed else "none",
         },
     )

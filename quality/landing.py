@@ -91,9 +91,18 @@ def suites(connection: duckdb.DuckDBPyConnection) -> list[Suite | Unbuilt]:
     if not new.isdisjoint(AMOUNTS):
         builders.append(("amounts", amounts))
     builders += [
-        (f"volume_{feed}", partial(volume, feed=feed)) for feed in contracts() if feed in new
+        (volume_name(feed), partial(volume, feed=feed)) for feed in contracts() if feed in new
     ]
     return build(connection, builders)
+
+
+# Suites over the batches of all feeds together, in the order they are judged in.
+SHARED_SUITES = ("freshness", "currencies", "known_ids", "amounts")
+
+
+def volume_name(feed: str) -> str:
+    """Name of the suite about the volume of a feed."""
+    return f"volume_{feed}"
 
 
 def new_feeds(connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -152,7 +161,7 @@ def volume(connection: duckdb.DuckDBPyConnection, feed: str) -> Suite:
             expected=f"{ODDLY_FEWER:.0%} of the lowest to {ODDLY_MORE} times the highest",
         ),
     )
-    return Suite(f"volume_{feed}", f"select * from gate_volume_{feed}", checks, key=("day",))
+    return Suite(volume_name(feed), f"select * from gate_volume_{feed}", checks, key=("day",))
 
 
 def _judged_days_sql(contract: Contract) -> str:

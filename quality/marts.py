@@ -60,16 +60,24 @@ def suites(connection: duckdb.DuckDBPyConnection) -> list[Suite | Unbuilt]:
         connection: The candidate, its marts in `main`, with the warehouse attached as
             `warehouse` and the last published version, if there is one, as `last`.
     """
-    builders: list[tuple[str, Builder]] = [
-        ("presence", presence),
-        ("customer_value", customer_value),
-        ("mrr_movements", mrr_movements),
-        ("mrr_monthly", mrr_monthly),
-        ("reconciliation", reconciliation),
-        ("identifiers", direct_identifiers),
-        ("last_version", last_version),
-    ]
-    return build(connection, builders)
+    return build(connection, list(_builders().items()))
+
+
+def suite_names() -> tuple[str, ...]:
+    """Names of the suites, in the order they are judged in."""
+    return tuple(_builders())
+
+
+def _builders() -> dict[str, Builder]:
+    return {
+        "presence": presence,
+        "customer_value": customer_value,
+        "mrr_movements": mrr_movements,
+        "mrr_monthly": mrr_monthly,
+        "reconciliation": reconciliation,
+        "identifiers": direct_identifiers,
+        "last_version": last_version,
+    }
 
 
 @cache
