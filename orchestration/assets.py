@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliResource,
+    dbt_assets,
+)
 from pydantic import PrivateAttr
 
 from orchestration import landing, models, publisher, refresh, settings
@@ -193,6 +198,9 @@ class ModelTranslator(DagsterDbtTranslator):
         spec = super().get_asset_spec(manifest, unique_id, project)
         node = self.get_resource_props(manifest, unique_id)
         name = node["name"]
+        if node["resource_type"] == "source" and node["source_name"] == "run":
+            # What gate_in tells the models of the run, before it judges the batches.
+            return spec.replace_attributes(key=BATCHES_KEY, group_name=GATE)
         if node["resource_type"] == "source":
             return spec.replace_attributes(key=dg.AssetKey([GATE, name]), group_name=GATE)
         return spec.replace_attributes(key=dg.AssetKey([MODEL, name]), group_name=MODEL)
@@ -203,7 +211,9 @@ def model_assets() -> dg.AssetsDefinition:
 
     @dbt_assets(
         manifest=models.manifest_path(),
-        dagster_dbt_translator=ModelTranslator(),
+        dagster_dbt_translator=ModelTranslator(
+            settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)
+        ),
         name="models",
         exclude="resource_type:unit_test",
     )
@@ -213,7 +223,13 @@ def model_assets() -> dg.AssetsDefinition:
         run = refresh_run.run
         target = run.home.build / "dbt"
         planned = run.planned
-        arguments = models.build_arguments(is_full=planned is None or planned.is_full)
+        with _explained():
+            # A part of the models, stamped as the whole, would publish old marts as new ones.
+            if planned is None or context.is_subset:
+                raise SystemFailure(
+                    "the models are only built together, behind the gate: run the job `refresh`."
+                )
+        arguments = models.build_arguments(is_full=planned.is_full)
         settings.export(models.environment(run.home))
         with _explained(), run.step("model"), models.quiet(run.folder / "dbt.log"):
             done = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)

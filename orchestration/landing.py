@@ -385,7 +385,7 @@ def staging_sql(
     """One row per source row: typed values, its reasons when it is bad, and itself then."""
     names = config.contract.column_names
     own = [identifier(n) for n in relation.columns]
-    number = relation.row_number if _needs_row_number(config) else "null::bigint"
+    number = relation.row_number if _needs_row_number(config, relation) else "null::bigint"
     broken = "__unreadable" if "__unreadable" in relation.sql else "null::varchar"
     beside = [f"__source.{name} as {name}" for name in _unshadowed(config, relation)]
     rules = [rule for m in mapped for rule in _rules(m, now, config.time_zone)]
@@ -440,10 +440,15 @@ from judged
 """
 
 
-def _needs_row_number(config: FeedConfig) -> bool:
-    """Numbering rows costs a serial pass, so event-grain feeds only get it when they ask."""
+def _needs_row_number(config: FeedConfig, relation: Relation) -> bool:
+    """Whether rows are numbered.
+
+    Where the reader does not count them itself, numbering costs a serial pass: event-grain
+    feeds then only get it when the mapping asks for it.
+    """
     stated = " ".join([*config.columns.values(), config.where or ""])
-    return not config.contract.is_partitioned_by_day or "file_row_number" in stated
+    is_counted = "over ()" not in relation.row_number
+    return is_counted or not config.contract.is_partitioned_by_day or "file_row_number" in stated
 
 
 def _evaluated(mapped: Mapped) -> str:
@@ -632,8 +637,8 @@ def _refuse_bad_share(
             group by kind order by count(*) desc, kind limit 5"""
     ).fetchall()
     examples = connection.execute(
-        f"""select array_to_string(reasons, '; '), source_row from {quarantined}
-            order by source_row nulls last, row_hash limit {EXAMPLES}"""
+        f"""select array_to_string(reasons, '; ') as told, min(source_row) from {quarantined}
+            group by told order by min(source_row) nulls last, told limit {EXAMPLES}"""
     ).fetchall()
     told = ", ".join(f"{count:,} × {kind}" for kind, count in kinds)
     shown = " | ".join(

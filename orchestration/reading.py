@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 FORMATS = ("table", "csv", "json", "parquet")
 DEFAULT_ROW_LIMIT = 100
 DEFAULT_REFRESHES = 10
-SHOWN_KEYS = 5
 REPORT = "report.json"
 UNREADABLE = "unreadable"
 
@@ -471,7 +470,7 @@ class FailedCheck:
     observed: str
     expected: str
     reason: str
-    offending_keys: tuple[str, ...]
+    offending_keys: str
 
 
 @dataclass(frozen=True)
@@ -634,7 +633,7 @@ def _failed_check(result: Mapping[str, Any]) -> FailedCheck:
         observed=_said(result.get("observed")),
         expected=_said(result.get("expected")),
         reason=_said(result.get("reason")),
-        offending_keys=tuple(map(_said, result.get("offending_keys") or ())),
+        offending_keys=_said(result.get("offending_keys")),
     )
 
 
@@ -693,9 +692,7 @@ def _check_lines(check: FailedCheck) -> Iterator[str]:
     if check.reason:
         yield f"      {visible(_in_one_paragraph(check.reason))}"
     if check.offending_keys:
-        shown = ", ".join(check.offending_keys[:SHOWN_KEYS])
-        rest = len(check.offending_keys) - SHOWN_KEYS
-        yield f"      offending: {visible(shown)}{f' and {rest:,} more' if rest > 0 else ''}"
+        yield f"      offending: {visible(check.offending_keys)}"
 
 
 def _took(refresh: Refresh) -> str:

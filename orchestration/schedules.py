@@ -25,7 +25,7 @@ def refresh_job() -> "UnresolvedAssetJobDefinition":
     """Everything, in the order of the graph, in one process."""
     return dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.all(include_sources=False),
+        selection=dg.AssetSelection.all(),
         description="Land, gate, model, gate and publish. One process; one refresh at a time.",
         executor_def=dg.in_process_executor,
     )

@@ -4,14 +4,14 @@ Holds the rules on whole batches. Whether one row is well formed is decided wher
 (orchestration.landing, by _feeds.yml); what the marts must satisfy is in marts.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import duckdb
 
 from orchestration.contracts import Contract, contracts
-from quality.suite import Builder, Suite, Unbuilt, build, no_rows, rows_due
+from quality.suite import Builder, Check, Suite, Unbuilt, build, no_rows, rows_due
 
 # Volume is compared with the same weekday, because a Sunday is not a Monday.
 HISTORY_WEEKS = 4
@@ -46,10 +46,14 @@ NEVER_EMPTY = ("events", "accounts", "subscriptions", "payments", "ad_revenue")
 
 MISSING_VISITOR = "visitor_id: required value is missing"
 
+_NEW_BATCHES = "(select batch_id from landing.new_batches)"
+
 # Shares of the new rows: above the first it is recorded, above the second refused.
 SHARE_WITHOUT_VISITOR = (0.005, 0.1)  # a tenth of all traffic would be nobody's
 SHARE_UNKNOWN_CONTENT = (0.05, 0.5)  # at a half the two feeds do not speak of the same ids
 SHARE_UNKNOWN_ACCOUNT = (0.05, 0.5)
+# Whose account is gone from the accounts is for them no mistake.
+NAMES_THE_GONE = ("erasures", "consents")
 FEWEST_ROWS_FOR_SHARE = 100  # one unknown id among three rows is half of nothing
 
 # Column of the amount; what is possible; what is usual. In euros of one row, or in a currency of
@@ -87,7 +91,7 @@ def suites(connection: duckdb.DuckDBPyConnection) -> list[Suite | Unbuilt]:
     new = new_feeds(connection)
     builders: list[tuple[str, Builder]] = [("freshness", freshness), ("currencies", currencies)]
     if new:
-        builders.append(("known_ids", known_ids))
+        builders += [("new_rows", new_rows), ("known_ids", known_ids)]
     if not new.isdisjoint(AMOUNTS):
         builders.append(("amounts", amounts))
     builders += [
@@ -97,7 +101,7 @@ def suites(connection: duckdb.DuckDBPyConnection) -> list[Suite | Unbuilt]:
 
 
 # Suites over the batches of all feeds together, in the order they are judged in.
-SHARED_SUITES = ("freshness", "currencies", "known_ids", "amounts")
+SHARED_SUITES = ("freshness", "currencies", "new_rows", "known_ids", "amounts")
 
 
 def volume_name(feed: str) -> str:
@@ -121,9 +125,10 @@ def volume(connection: duckdb.DuckDBPyConnection, feed: str) -> Suite:
         f"create or replace temp table gate_volume_{feed} as {_judged_days_sql(contracts()[feed])}"
     )
     found = connection.execute(
-        f"select count(*), count(*) filter (where is_compared) from gate_volume_{feed}"
+        f"select count(*), count(*) filter (where is_compared), {_are_days_due_sql(feed)} "
+        f"from gate_volume_{feed}"
     ).fetchone()
-    days, compared = found or (0, 0)
+    days, compared, are_due = found or (0, 0, True)
     told = (
         f"{compared} of {days} new days have at least {LEAST_HISTORY_WEEKS} earlier weeks to be "
         "compared with; the others were not compared."
@@ -134,7 +139,7 @@ def volume(connection: duckdb.DuckDBPyConnection, feed: str) -> Suite:
     )
     checks = (
         replace(
-            rows_due(min(days, 1), f"The days that new batches of {feed} brought. {told}"),
+            rows_due(int(are_due), f"The days that new batches of {feed} brought. {told}"),
             observed="select count(*) || ' new days, ' || count(*) filter (where is_compared) "
             "|| ' of them compared' from {batch}",
         ),
@@ -164,6 +169,23 @@ def volume(connection: duckdb.DuckDBPyConnection, feed: str) -> Suite:
     return Suite(volume_name(feed), f"select * from gate_volume_{feed}", checks, key=("day",))
 
 
+def _are_days_due_sql(feed: str) -> str:
+    """Whether a new batch holds nothing but days that are judged, going by its manifest."""
+    return f"""
+        exists (
+            select 1 from landing.batches as batches
+            where
+                feed = '{feed}' and landed_rows > 0
+                and batch_id in {_NEW_BATCHES}
+                and last_day <= (select as_of_day from landing.refresh)
+                and first_day > coalesce((
+                    select max(known.last_day) from landing.batches as known
+                    where known.feed = '{feed}' and known.batch_id not in {_NEW_BATCHES}
+                ) - {LATE_DAYS}, first_day - 1)
+        )
+        """
+
+
 def _judged_days_sql(contract: Contract) -> str:
     return f"""
         with counts as ({_daily_counts_sql(contract)}),
@@ -172,7 +194,7 @@ def _judged_days_sql(contract: Contract) -> str:
             from landing.batches
             where
                 feed = '{contract.feed}'
-                and batch_id not in (select batch_id from landing.new_batches)
+                and batch_id not in {_NEW_BATCHES}
         ),
         span as (
             select
@@ -261,7 +283,7 @@ def _daily_counts_sql(contract: Contract) -> str:
         select
             {day} as day,
             count(distinct ({", ".join(contract.key)})) as row_count,
-            bool_or(batch_id in (select batch_id from landing.new_batches)) as is_new
+            bool_or(batch_id in {_NEW_BATCHES}) as is_new
         from landing.{contract.feed}
         where {contract.time} is not null
         group by 1
@@ -284,16 +306,17 @@ def freshness(connection: duckdb.DuckDBPyConnection) -> Suite:
         group by feeds.feed
         """
     )
-    rows = connection.execute("select feed, row_count from gate_freshness order by feed").fetchall()
+    rows = connection.execute("select feed from gate_freshness order by feed").fetchall()
     checks = [rows_due(1, "A publisher without any feed has nothing to refresh.")]
-    for feed, _ in rows:
+    for (feed,) in rows:
         limit = DAYS_BEHIND.get(feed, DAYS_BEHIND_OTHERWISE)
+        silent = "" if feed in NEVER_EMPTY else " or row_count = 0"
         checks.append(
             no_rows(
                 f"{feed}_is_fresh",
-                f"select feed || ', last day ' || last_day from {{batch}} "
-                f"where feed = '{feed}' and days_behind > {limit}",
-                f"Marts that look {limit} days or more beyond the last {feed} take silence for "
+                f"select feed || ', last day ' || coalesce(last_day::varchar, 'none') "
+                f"from {{batch}} where feed = '{feed}' and (days_behind > {limit}{silent})",
+                f"Marts that look more than {limit} days beyond the last {feed} take silence for "
                 "a fact.",
                 severity="warning",
                 observed="select coalesce(greatest(days_behind, 0) || ' days behind', "
@@ -338,9 +361,12 @@ def currencies(connection: duckdb.DuckDBPyConnection) -> Suite:
         ) as used
         """
     )
-    found = connection.execute("select count(*) from gate_currencies").fetchone()
+    listed = ", ".join(f"'{feed}'" for feed in feeds)
+    landed = connection.execute(
+        f"select count(*) > 0 from landing.batches where landed_rows > 0 and feed in ({listed})"
+    ).fetchone()
     checks = (
-        rows_due(min(found[0], 1) if found else 1, "The currencies that amounts came in."),
+        rows_due(int(landed[0]) if landed else 1, "The currencies that amounts came in."),
         no_rows(
             "has_exchange_rate",
             "select currency from {batch} where not is_known",
@@ -378,7 +404,7 @@ def amounts(connection: duckdb.DuckDBPyConnection) -> Suite:
             )
             offenders = (
                 f"select {key} || ': ' || {column} || ' ' || currency from landing.{feed} "
-                f"where batch_id in (select batch_id from landing.new_batches) "
+                f"where batch_id in {_NEW_BATCHES} "
                 f"and not {_within_sql(column, limits)} order by abs({column}) desc"
             )
             checks.append(
@@ -409,7 +435,7 @@ def _amounts_sql(feed: str) -> str:
             coalesce(bool_and({_within_sql(column, possible)}), true) as is_all_possible,
             coalesce(bool_and({_within_sql(column, usual)}), true) as is_all_usual
         from landing.{feed}
-        where batch_id in (select batch_id from landing.new_batches)
+        where batch_id in {_NEW_BATCHES}
         """
 
 
@@ -419,112 +445,188 @@ def _within_sql(column: str, limits: tuple[int, int]) -> str:
     return f"({column} between {limits[0]} * {units} and {limits[1]} * {units})"
 
 
+def new_rows(connection: duckdb.DuckDBPyConnection) -> Suite:
+    """Every new row that a manifest counts is there to be judged, feed by feed."""
+    feeds = sorted(new_feeds(connection))
+    seen = " union all ".join(
+        f"select '{feed}' as feed, count(*) as row_count from landing.{feed} "
+        f"where batch_id in {_NEW_BATCHES}"
+        for feed in feeds
+    )
+    connection.execute(
+        f"""
+        create or replace temp table gate_new_rows as
+        select seen.feed, seen.row_count, coalesce(sum(batches.landed_rows), 0) as landed_rows
+        from ({seen}) as seen
+        left join landing.batches as batches
+            on seen.feed = batches.feed and batches.batch_id in {_NEW_BATCHES}
+        group by seen.feed, seen.row_count
+        """
+    )
+    checks = (
+        rows_due(len(feeds), "One row for each feed that has a new batch."),
+        no_rows(
+            "all_are_seen",
+            "select feed || ': ' || row_count || ' of ' || landed_rows || ' rows' from {batch} "
+            "where row_count <> landed_rows",
+            "Checks hold of rows they do not see. A batch whose rows and manifest disagree was "
+            "damaged after it landed.",
+            observed="select sum(row_count) || ' of ' || sum(landed_rows) || ' rows' from {batch}",
+            expected="as many rows as the manifests of the new batches count",
+        ),
+    )
+    return Suite("new_rows", "select * from gate_new_rows", checks, key=("feed",))
+
+
 def known_ids(connection: duckdb.DuckDBPyConnection) -> Suite:
     """Shares of the new rows whose visitor is missing or whose ids no other feed knows."""
-    shares = list(_shares(connection))
-    selects = [
-        f"select '{share.name}' as share_name, row_count, failing_count from ({share.counts})"
-        for share in shares
-    ]
-    nothing = "select '' as share_name, 0 as row_count, 0 as failing_count where false"
+    new = new_feeds(connection)
+    shares: list[_Share] = []
+    selects = ["select '' as share_name, 0 as row_count, 0 as failing_count where false"]
+    if "events" in new:
+        shares.append(_without_visitor())
+        selects.append(_without_visitor_sql())
+    for feed in contracts():
+        unknown = list(_unknown_ids(connection, feed)) if feed in new else []
+        if unknown:
+            shares += unknown
+            selects.append(_unknown_sql(feed, unknown))
     connection.execute(
-        f"create or replace temp table gate_known_ids as {' union all '.join(selects) or nothing}"
+        f"create or replace temp table gate_known_ids as {' union all '.join(selects)}"
     )
     checks = [rows_due(len(shares), "One row for each share that the new batches let us count.")]
     for share in shares:
-        for name, limit, severity in (
-            (share.name, share.limits[1], "critical"),
-            (f"{share.name}_usual", share.limits[0], "warning"),
-        ):
-            fewest = FEWEST_ROWS_FOR_SHARE if severity == "critical" else 1
-            checks.append(
-                replace(
-                    no_rows(
-                        name,
-                        f"select share_name from {{batch}} where share_name = '{share.name}' "
-                        f"and row_count >= {fewest} and failing_count > {limit} * row_count",
-                        share.reason,
-                        severity=severity,
-                        observed="select failing_count || ' of ' || row_count || ' rows' "
-                        f"from {{batch}} where share_name = '{share.name}'",
-                        expected=f"at most {limit:.1%} of the rows",
-                    ),
-                    offenders=share.offenders,
-                )
-            )
+        checks += _share_checks(share)
     return Suite("known_ids", "select * from gate_known_ids", tuple(checks), key=("share_name",))
 
 
 @dataclass(frozen=True)
 class _Share:
-    """A share of rows: a query for row_count and failing_count, and one for whose they are."""
+    """A share of a feed's new rows, and the query that tells whose they are."""
 
     name: str
-    counts: str
     offenders: str
     limits: tuple[float, float]
     reason: str
 
 
-def _shares(connection: duckdb.DuckDBPyConnection) -> Iterator[_Share]:
-    new = new_feeds(connection)
-    rows = connection.execute("select feed from landing.feeds where is_configured").fetchall()
-    configured = {feed for (feed,) in rows}
-    if "events" in new:
-        yield _without_visitor()
-    for contract in contracts().values():
-        if contract.feed not in new:
-            continue
-        names = contract.column_names
-        if "content_id" in names and contract.feed != "content" and "content" in configured:
-            yield _unknown(contract.feed, "content_id", "content", SHARE_UNKNOWN_CONTENT)
-        if "account_id" in names and contract.feed != "accounts" and "accounts" in configured:
-            yield _unknown(contract.feed, "account_id", "accounts", SHARE_UNKNOWN_ACCOUNT)
+@dataclass(frozen=True)
+class _UnknownIds(_Share):
+    """The share whose `column` is not in `known`, a feed and its column."""
+
+    column: str
+    known: tuple[str, str]
+
+
+def _share_checks(share: _Share) -> Iterator[Check]:
+    """A warning above what is usual, a refusal above what is bearable."""
+    for name, limit, severity, fewest in (
+        (share.name, share.limits[1], "critical", FEWEST_ROWS_FOR_SHARE),
+        (f"{share.name}_usual", share.limits[0], "warning", 1),
+    ):
+        check = no_rows(
+            name,
+            f"select share_name from {{batch}} where share_name = '{share.name}' "
+            f"and row_count >= {fewest} and failing_count > {limit} * row_count",
+            share.reason,
+            severity=severity,
+            observed="select failing_count || ' of ' || row_count || ' rows' "
+            f"from {{batch}} where share_name = '{share.name}'",
+            expected=f"at most {limit:.1%} of the rows",
+        )
+        yield replace(check, offenders=share.offenders)
+
+
+_MISSING_VISITORS = f"""
+    from landing.quarantine
+    where
+        feed = 'events'
+        and contains(reasons, '{MISSING_VISITOR}')
+        and batch_id in {_NEW_BATCHES}
+    """
 
 
 def _without_visitor() -> _Share:
-    missing = f"""
-        from landing.quarantine
-        where
-            feed = 'events'
-            and contains(reasons, '{MISSING_VISITOR}')
-            and batch_id in (select batch_id from landing.new_batches)
-        """
     return _Share(
         "events_without_visitor",
-        f"""
-        select
-            coalesce(sum(landed_rows + quarantined_rows), 0) as row_count,
-            (select count(*) {missing}) as failing_count
-        from landing.batches
-        where feed = 'events' and batch_id in (select batch_id from landing.new_batches)
-        """,
-        f"select row_hash {missing}",
+        f"select row_hash {_MISSING_VISITORS}",
         SHARE_WITHOUT_VISITOR,
         "Events without a visitor are nobody's: every customer's engagement falls short by them.",
     )
 
 
-def _unknown(feed: str, column: str, other: str, limits: tuple[float, float]) -> _Share:
-    new_rows = f"""
-        from landing.{feed} as new_rows
-        left join (select distinct {column} as known_id from landing.{other}) as known
-            on new_rows.{column} = known.known_id
-        where
-            new_rows.{column} is not null
-            and new_rows.batch_id in (select batch_id from landing.new_batches)
+def _without_visitor_sql() -> str:
+    """Rows without a visitor never land: they are counted in quarantine."""
+    return f"""
+        select
+            'events_without_visitor' as share_name,
+            coalesce(sum(landed_rows + quarantined_rows), 0) as row_count,
+            (select count(*) {_MISSING_VISITORS}) as failing_count
+        from landing.batches
+        where feed = 'events' and batch_id in {_NEW_BATCHES}
         """
-    return _Share(
-        f"{feed}_unknown_{other}",
-        f"""
-        select count(*) as row_count, count(*) filter (where known_id is null) as failing_count
-        {new_rows}
+
+
+def _unknown_ids(connection: duckdb.DuckDBPyConnection, feed: str) -> Iterator[_UnknownIds]:
+    """One share for each column of a feed that names content or an account."""
+    rows = connection.execute("select feed from landing.feeds where is_configured").fetchall()
+    configured = {name for (name,) in rows}
+    for column in contracts()[feed].columns:
+        if column.name == "content_id":
+            known, limits = ("content", "content_id"), SHARE_UNKNOWN_CONTENT
+        elif column.pseudonym == "account" and feed not in NAMES_THE_GONE:
+            known, limits = ("accounts", "account_id"), SHARE_UNKNOWN_ACCOUNT
+        else:
+            continue
+        if known[0] in configured and known != (feed, column.name):
+            yield _unknown(feed, column.name, known, limits)
+
+
+def _unknown(
+    feed: str, column: str, known: tuple[str, str], limits: tuple[float, float]
+) -> _UnknownIds:
+    other, known_column = known
+    return _UnknownIds(
+        name=f"{feed}_unknown_{column}",
+        column=column,
+        known=known,
+        offenders=f"""
+        select {column} from landing.{feed}
+        where
+            {column} is not null and batch_id in {_NEW_BATCHES}
+            and {column} not in (
+                select {known_column} from landing.{other} where {known_column} is not null
+            )
+        group by {column} order by count(*) desc, {column}
         """,
-        f"""
-        select new_rows.{column} {new_rows} and known_id is null
-        group by new_rows.{column} order by count(*) desc, new_rows.{column}
-        """,
-        limits,
-        f"Rows of {feed} whose {column} the feed {other} does not know fall out of everything "
-        f"that joins the two; many of them mean that the feeds write their ids differently.",
+        limits=limits,
+        reason=f"Rows of {feed} whose {column} the feed {other} does not know fall out of all "
+        "that joins the two; many of them mean that the feeds write their ids differently.",
     )
+
+
+def _unknown_sql(feed: str, shares: Sequence[_UnknownIds]) -> str:
+    """The feed's new rows, read once for all its shares."""
+    joins, names, rows, failing = "", [], [], []
+    for number, share in enumerate(shares):
+        other, known_column = share.known
+        joins += (
+            f" left join (select distinct {known_column} as id from landing.{other}) "
+            f"as known_{number} on new_rows.{share.column} = known_{number}.id"
+        )
+        names.append(f"'{share.name}'")
+        rows.append(f"count(new_rows.{share.column})")
+        failing.append(f"count(new_rows.{share.column}) filter (where known_{number}.id is null)")
+    return f"""
+        select
+            unnest([{", ".join(names)}]) as share_name,
+            unnest(row_counts) as row_count,
+            unnest(failing_counts) as failing_count
+        from (
+            select
+                [{", ".join(rows)}] as row_counts,
+                [{", ".join(failing)}] as failing_counts
+            from landing.{feed} as new_rows {joins}
+            where new_rows.batch_id in {_NEW_BATCHES}
+        )
+        """

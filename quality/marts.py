@@ -5,6 +5,7 @@ refresh is believable. What one row or one mart can tell is tested by dbt, besid
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -60,7 +61,22 @@ def suites(connection: duckdb.DuckDBPyConnection) -> list[Suite | Unbuilt]:
         connection: The candidate, its marts in `main`, with the warehouse attached as
             `warehouse` and the last published version, if there is one, as `last`.
     """
+    _hold_ledger(connection)
     return build(connection, list(_builders().items()))
+
+
+def _hold_ledger(connection: duckdb.DuckDBPyConnection) -> None:
+    """Landing's totals of money, computed once for every check that needs one."""
+    totals = {
+        "payments": ledger.payments(),
+        "billed_revenue": ledger.billed_revenue(),
+        "mrr": ledger.mrr(),
+    }
+    selects = [
+        f"select '{name}' as name, coalesce(total, 0) as total, converted_rows from ({query})"
+        for name, query in totals.items()
+    ]
+    connection.execute(f"create or replace temp table gate_ledger as {' union all '.join(selects)}")
 
 
 def suite_names() -> tuple[str, ...]:
@@ -74,6 +90,8 @@ def _builders() -> dict[str, Builder]:
         "customer_value": customer_value,
         "mrr_movements": mrr_movements,
         "mrr_monthly": mrr_monthly,
+        "mrr_months": mrr_months,
+        "visitor_value_daily": visitor_value_daily,
         "reconciliation": reconciliation,
         "identifiers": direct_identifiers,
         "last_version": last_version,
@@ -135,7 +153,7 @@ def _due_sql(mart: str) -> str:
     if mart in ALWAYS_DUE:
         return "true"
     if mart in ("mrr_movements", "mrr_monthly"):
-        return f"coalesce((select total from ({ledger.mrr()})) > 0, false)"
+        return "(select total > 0 from gate_ledger where name = 'mrr')"
     if mart == "identity_coverage":
         return (
             "exists (select 1 from warehouse.staging.stg_events where event_type = 'page_view' "
@@ -164,7 +182,8 @@ def customer_value(connection: duckdb.DuckDBPyConnection) -> Suite:
             group by customer_id
         )
         select
-            coalesce(value.customer_id, by_month.customer_id) as customer_id,
+            coalesce(value.customer_id, customers.customer_id, by_month.customer_id)
+                as customer_id,
             customers.customer_id is null
                 or value.customer_id is null as is_in_one_mart_only,
             {
@@ -271,6 +290,95 @@ def mrr_monthly(connection: duckdb.DuckDBPyConnection) -> Suite:
     )
 
 
+def mrr_months(connection: duckdb.DuckDBPyConnection) -> Suite:
+    """Month by month, the company is its customers and its plans, and begins where it ended."""
+    columns = (
+        "start_mrr",
+        "fx_effect",
+        "new_mrr",
+        "reactivation_mrr",
+        "expansion_mrr",
+        "contraction_mrr",
+        "churn_mrr",
+        "end_mrr",
+    )
+    sums = ", ".join(f"sum({column}) as {column}" for column in columns)
+    connection.execute(
+        f"""
+        create or replace temp table gate_mrr_months as
+        with company as (
+            select * from main.mrr_monthly where plan = '{ALL_PLANS}'
+        ),
+        customers as (
+            select month, {sums} from main.mrr_movements group by month
+        ),
+        plans as (
+            select month, {sums} from main.mrr_monthly where plan <> '{ALL_PLANS}' group by month
+        )
+        select
+            coalesce(company.month, customers.month, plans.month) as month,
+            {_any_apart_sql("company", "customers", columns)} as is_not_customers,
+            {_any_apart_sql("company", "plans", ("start_mrr", "end_mrr"))} as is_not_plans,
+            abs(coalesce(company.start_mrr, 0) - lag(coalesce(company.end_mrr, 0), 1, 0) over (
+                order by coalesce(company.month, customers.month, plans.month)
+            )) >= {HALF_A_CENT} as is_not_the_last_end
+        from company
+        full join customers on company.month = customers.month
+        full join plans on company.month = plans.month
+        """
+    )
+    checks = (
+        _as_many_rows_as_due(connection, "mrr_monthly"),
+        no_rows(
+            "company_is_customers",
+            "select month from {batch} where is_not_customers",
+            "The company's start, movements and end are its customers' added up.",
+            expected="the same to the cent in every month",
+        ),
+        no_rows(
+            "company_is_plans",
+            "select month from {batch} where is_not_plans",
+            "What the plans begin and end with adds up to the company's.",
+            expected="the same to the cent in every month",
+        ),
+        no_rows(
+            "months_follow",
+            "select month from {batch} where is_not_the_last_end",
+            "A month begins with what the month before ended with, or MRR moved unseen.",
+            expected="each start the end before, to the cent",
+        ),
+    )
+    return Suite("mrr_months", "select * from gate_mrr_months", checks, key=("month",))
+
+
+def _any_apart_sql(left: str, right: str, columns: tuple[str, ...]) -> str:
+    """Whether one of the columns differs by half a cent or more; nothing there is nothing."""
+    return " or ".join(
+        f"abs(coalesce({left}.{column}, 0) - coalesce({right}.{column}, 0)) >= {HALF_A_CENT}"
+        for column in columns
+    )
+
+
+def visitor_value_daily(connection: duckdb.DuckDBPyConnection) -> Suite:
+    """Every bill is allocated or shown as unallocated."""
+    checks = (
+        _as_many_rows_as_due(connection, "visitor_value_daily"),
+        no_rows(
+            "parts_are_the_bill",
+            "select day, placement, device from {batch} where coalesce("
+            f"abs(allocated_revenue + unallocated_revenue - billed_revenue) >= {HALF_A_CENT}, "
+            "true)",
+            "What is allocated to visitors and what is not add up to the bill, to the cent.",
+        ),
+    )
+    return Suite(
+        "visitor_value_daily",
+        "select * from main.visitor_value_daily",
+        checks,
+        key=("day", "placement", "device"),
+    )
+
+
 def _bridge(
     connection: duckdb.DuckDBPyConnection,
     mart: str,
@@ -299,11 +407,11 @@ def _bridge(
 
 @dataclass(frozen=True)
 class _Reconciliation:
-    """A total of the marts, the total from landing it must equal, and why."""
+    """A total of the marts, the total of gate_ledger it must equal, and why."""
 
     name: str
     in_marts: str
-    ledger: str
+    in_ledger: str
     reason: str
 
 
@@ -314,52 +422,52 @@ def _reconciliations() -> tuple[_Reconciliation, ...]:
         _Reconciliation(
             "past_value_is_payments",
             "select sum(economic_past_value) from main.customer_value",
-            ledger.payments(),
+            "payments",
             "What customers have paid is what the payments ledger says was paid.",
         ),
         _Reconciliation(
             "mrr_is_subscriptions",
             f"select sum(end_mrr) from main.mrr_movements where month = {month}",
-            ledger.mrr(),
+            "mrr",
             "The customers' MRR is that of the subscriptions active at the end of the as-of day.",
         ),
         _Reconciliation(
             "movements_lead_to_mrr",
             f"select sum({moved}) from main.mrr_movements",
-            ledger.mrr(),
+            "mrr",
             "All that ever moved adds up to the MRR of the subscriptions.",
         ),
         _Reconciliation(
             "monthly_mrr_is_subscriptions",
             f"select sum(end_mrr) from main.mrr_monthly "
             f"where month = {month} and plan = '{ALL_PLANS}'",
-            ledger.mrr(),
+            "mrr",
             "The company's MRR is that of the subscriptions active at the end of the as-of day.",
         ),
         _Reconciliation(
             "plans_are_subscriptions",
             f"select sum(end_mrr) from main.mrr_monthly "
             f"where month = {month} and plan <> '{ALL_PLANS}'",
-            ledger.mrr(),
+            "mrr",
             "The plans' MRR adds up to that of the subscriptions.",
         ),
         _Reconciliation(
             "billed_revenue_is_bills",
             "select sum(billed_revenue) from main.visitor_value_daily",
-            ledger.billed_revenue(),
+            "billed_revenue",
             "Advertising revenue is what was billed.",
         ),
         _Reconciliation(
             "allocation_is_bills",
             "select sum(allocated_revenue + unallocated_revenue) from main.visitor_value_daily",
-            ledger.billed_revenue(),
+            "billed_revenue",
             "What is billed is either some customer's or shown as unallocated, never dropped.",
         ),
         _Reconciliation(
             "visitor_value_is_bills",
             "select (select coalesce(sum(visitor_value), 0) from main.customer_value) "
-            "+ sum(unallocated_revenue) from main.visitor_value_daily",
-            ledger.billed_revenue(),
+            "+ coalesce(sum(unallocated_revenue), 0) from main.visitor_value_daily",
+            "billed_revenue",
             "Customers' visitor value and the unallocated rest add up to what was billed.",
         ),
     )
@@ -370,7 +478,8 @@ def reconciliation(connection: duckdb.DuckDBPyConnection) -> Suite:
     stated = _reconciliations()
     selects = [
         f"select '{one.name}' as name, coalesce(({one.in_marts}), 0) as in_marts, "
-        f"coalesce(total, 0) as in_landing, converted_rows from ({one.ledger})"
+        "total as in_landing, converted_rows from gate_ledger "
+        f"where name = '{one.in_ledger}'"
         for one in stated
     ]
     connection.execute(
@@ -397,20 +506,21 @@ def reconciliation(connection: duckdb.DuckDBPyConnection) -> Suite:
 
 def direct_identifiers(connection: duckdb.DuckDBPyConnection) -> Suite:
     """No text of any mart holds what identifies a person, and every id is a pseudonym."""
-    columns = connection.execute(
+    found = connection.execute(
         """
-        select table_name, column_name from duckdb_columns()
+        select table_name, list(column_name order by column_index) from duckdb_columns()
         where
             database_name = current_database() and schema_name = 'main'
             and not regexp_matches(
                 data_type,
                 '^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL.*|DOUBLE|FLOAT|BOOLEAN|DATE|TIME.*)$'
             )
-        order by all
+        group by table_name
+        order by table_name
         """
     ).fetchall()
     patterns = {**identifiers.DIRECT_IDENTIFIERS, "dialled_digits": identifiers.DIALLED_DIGITS}
-    selects = [_search_sql(mart, column, patterns) for mart, column in columns]
+    selects = [_search_sql(mart, columns, patterns) for mart, columns in found]
     connection.execute(
         f"create or replace temp table gate_identifiers as {' union all '.join(selects)}"
     )
@@ -444,21 +554,27 @@ def direct_identifiers(connection: duckdb.DuckDBPyConnection) -> Suite:
     )
 
 
-def _search_sql(mart: str, column: str, patterns: dict[str, str]) -> str:
-    """One row: how many values of a column of a mart match each pattern."""
-    text = f'cast("{column}" as varchar)'
-    counts = [
-        f"count(*) filter (where regexp_matches({text}, '{pattern}')) as {name}_count"
-        for name, pattern in patterns.items()
-    ]
-    strangers = "0"
-    if _IS_ID.search(column):
-        strangers = (
-            f"count(*) filter (where not regexp_full_match({text}, '{identifiers.PSEUDONYM}'))"
+def _search_sql(mart: str, columns: Sequence[str], patterns: Mapping[str, str]) -> str:
+    """One row a column: how many of its values match each pattern. Reads the mart once."""
+    counts: dict[str, list[str]] = {name: [] for name in (*patterns, "not_pseudonym")}
+    for column in columns:
+        text = f'cast("{column}" as varchar)'
+        is_pseudonym = f"regexp_full_match({text}, '{identifiers.PSEUDONYM}')"
+        # A pseudonym is none of the others: most values need but one look.
+        stranger = f"not {is_pseudonym}" if _IS_ID.search(column) else "true"
+        for name, pattern in patterns.items():
+            counts[name].append(
+                f"count(*) filter (where {stranger} and regexp_matches({text}, '{pattern}'))"
+            )
+        counts["not_pseudonym"].append(
+            f"count(*) filter (where {stranger})" if _IS_ID.search(column) else "0"
         )
+    names = ", ".join(f"'{column}'" for column in columns)
+    lists = ", ".join(f"[{', '.join(each)}] as {name}" for name, each in counts.items())
+    unnested = ", ".join(f"unnest({name}) as {name}_count" for name in counts)
     return (
-        f"select '{mart}' as mart, '{column}' as column_name, {', '.join(counts)}, "
-        f'{strangers} as not_pseudonym_count from main."{mart}"'
+        f"select '{mart}' as mart, unnest([{names}]) as column_name, {unnested} "
+        f'from (select {lists} from main."{mart}")'
     )
 
 
