@@ -188,6 +188,19 @@ def gate_in(stated: Publisher) -> dg.AssetsDefinition:
     return judged
 
 
+def missing_feeds(stated: Publisher) -> list[dg.AssetSpec]:
+    """Feeds that the models read and the publisher does not configure: empty."""
+    return [
+        dg.AssetSpec(
+            [GATE, feed],
+            group_name=GATE,
+            description=f"{feed} is no feed of publisher.yml: empty, and what it would tell null.",
+        )
+        for feed in contracts()
+        if feed not in stated.feeds
+    ]
+
+
 class ModelTranslator(DagsterDbtTranslator):
     """Where dbt's models stand in the graph: behind the gate, in the group `model`."""
 

@@ -18,6 +18,7 @@ def defs() -> dg.Definitions:
             *assets.source_specs(stated),
             *assets.landing_assets(stated),
             assets.gate_in(stated),
+            *assets.missing_feeds(stated),
             assets.model_assets(),
             assets.publish_assets(models.marts()),
         ],

@@ -5,6 +5,7 @@ import pytest
 
 from orchestration import assets, models, refresh, running
 from orchestration.assets import GATE, LANDING, MODEL, PUBLISH, SOURCE
+from orchestration.contracts import contracts
 from orchestration.definitions import defs
 from orchestration.publisher import load
 from orchestration.refresh import PUBLISHED
@@ -29,11 +30,10 @@ def test_assets_stand_in_the_five_groups_and_are_described(definitions: dg.Defin
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
         by_group.setdefault(str(node.group_name), set()).add(key.path[-1])
-        # A feed that the publisher does not configure is seen, empty, as what the models read.
-        assert node.description or not node.is_materializable, key
+        assert node.description, key
     assert by_group.keys() == {SOURCE, LANDING, MODEL, GATE, PUBLISH}
     assert by_group[SOURCE] == by_group[LANDING] == set(FEEDS)
-    assert by_group[GATE] >= {*FEEDS, "new_batches", "candidate"}
+    assert by_group[GATE] == {*contracts(), "new_batches", "candidate"}
     assert by_group[PUBLISH] == {"marts"}
     assert set(models.marts()) <= by_group[MODEL]
 
