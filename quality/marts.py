@@ -556,26 +556,32 @@ def direct_identifiers(connection: duckdb.DuckDBPyConnection) -> Suite:
 
 def _search_sql(mart: str, columns: Sequence[str], patterns: Mapping[str, str]) -> str:
     """One row a column: how many of its values match each pattern. Reads the mart once."""
-    counts: dict[str, list[str]] = {name: [] for name in (*patterns, "not_pseudonym")}
-    for column in columns:
-        text = f'cast("{column}" as varchar)'
-        is_pseudonym = f"regexp_full_match({text}, '{identifiers.PSEUDONYM}')"
-        # A pseudonym is none of the others: most values need but one look.
-        stranger = f"not {is_pseudonym}" if _IS_ID.search(column) else "true"
+    suspects, counts = [], {name: list[str]() for name in (*patterns, "not_pseudonym")}
+    for number, column in enumerate(columns):
+        is_id = _IS_ID.search(column)
+        suspects += [
+            f'cast("{column}" as varchar) as text_{number}',
+            # Most values need but this one look.
+            f"not regexp_full_match(text_{number}, '{identifiers.PSEUDONYM}') as suspect_{number}"
+            if is_id
+            else f"regexp_matches(text_{number}, '{identifiers.SUSPECT}') as suspect_{number}",
+        ]
         for name, pattern in patterns.items():
             counts[name].append(
-                f"count(*) filter (where {stranger} and regexp_matches({text}, '{pattern}'))"
+                # A case looks further only where it must; a conjunction always does.
+                f"count(*) filter (where case when suspect_{number} "
+                f"then regexp_matches(text_{number}, '{pattern}') else false end)"
             )
         counts["not_pseudonym"].append(
-            f"count(*) filter (where {stranger})" if _IS_ID.search(column) else "0"
+            f"count(*) filter (where suspect_{number})" if is_id else "0"
         )
     names = ", ".join(f"'{column}'" for column in columns)
     lists = ", ".join(f"[{', '.join(each)}] as {name}" for name, each in counts.items())
     unnested = ", ".join(f"unnest({name}) as {name}_count" for name in counts)
-    return (
-        f"select '{mart}' as mart, unnest([{names}]) as column_name, {unnested} "
-        f'from (select {lists} from main."{mart}")'
-    )
+    return f"""
+        select '{mart}' as mart, unnest([{names}]) as column_name, {unnested}
+        from (select {lists} from (select {", ".join(suspects)} from main."{mart}"))
+        """
 
 
 def last_version(connection: duckdb.DuckDBPyConnection) -> Suite:
