@@ -308,6 +308,7 @@ def publish_assets(marts: Sequence[str]) -> dg.AssetsDefinition:
 # What the suites are about, for whoever looks at the graph.
 SUITES = {
     "freshness": "How far each feed lies behind the as-of day.",
+    "new_rows": "Every new row that a manifest counts is there to be judged.",
     "currencies": "Every currency in use has an exchange rate.",
     "known_ids": "Shares of rows without a visitor, and with ids that no other feed knows.",
     "amounts": "Amounts of the new rows against what is possible and what is usual.",
