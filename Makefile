@@ -6,10 +6,13 @@ BIN := $(VENV)/bin
 SYNC := $(BIN)/uv pip sync --quiet --require-hashes --only-binary :all: --compile-bytecode
 INSTALL := $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: demo test lint ui lock clean
+.PHONY: demo test lint ui docs lock clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/arvo demo
+
+docs: $(VENV)/.runtime
+	$(BIN)/python -m orchestration.marts_page
 
 ui: $(VENV)/.runtime
 	$(BIN)/arvo ui

@@ -1,0 +1,55 @@
+"""What the documentation says is what there is."""
+
+import re
+
+import duckdb
+import pytest
+
+from orchestration import marts_page, settings
+from orchestration.refresh import PUBLISHED
+from tests.refresh.conftest import FEEDS, fill
+from tests.refresh.small import Small
+
+ROOT = settings.project_root()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_the_page_of_the_marts_is_what_their_descriptions_say() -> None:
+    assert (ROOT / "docs" / "marts.md").read_text() == marts_page.page()
+
+
+def test_every_link_and_path_named_leads_somewhere() -> None:
+    for page in PAGES:
+        text = page.read_text()
+        links = re.findall(r"\]\((?!http)([^)#]+)", text)
+        paths = re.findall(
+            r"`((?:dbt_project|orchestration|quality|publishers|tests)/[\w/.]+)`", text
+        )
+        for target in links:
+            assert (page.parent / target).exists(), (page.name, target)
+        for target in paths:
+            assert (ROOT / target).exists(), (page.name, target)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    small = Small(tmp_path_factory.mktemp("docs") / "small", FEEDS)
+    fill(small)
+    assert small.refresh(tests=False).verdict == PUBLISHED
+    return small
+
+
+def test_every_query_of_the_analysts_page_runs(published: Small) -> None:
+    text = (ROOT / "docs" / "analysts.md").read_text()
+    queries = [
+        query
+        for block in re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+        for query in block.split(";")
+        if query.strip()
+    ]
+    assert len(queries) > 5
+    for query in queries:
+        try:
+            published.rows(query)
+        except duckdb.Error as error:
+            pytest.fail(f"{query}: {error}")
