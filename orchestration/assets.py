@@ -45,6 +45,7 @@ class RefreshRun(dg.ConfigurableResource):  # type: ignore[type-arg]
     publisher_file: str
     as_of: str = ""
     full: bool = False
+    accept_change: str = ""
 
     _run: refresh.Refresh | None = PrivateAttr(default=None)
 
@@ -66,6 +67,7 @@ class RefreshRun(dg.ConfigurableResource):  # type: ignore[type-arg]
             stated,
             as_of=dt.date.fromisoformat(self.as_of) if self.as_of else None,
             is_full=self.full,
+            accepted=self.accept_change,
             say=say,
         ) as run:
             self._run = run

@@ -69,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     refresh = command("refresh", _refresh, "land, model, gate and publish what is new")
     refresh.add_argument("--as-of", type=_day, help="last day the marts look at, as 2026-06-30")
     refresh.add_argument("--full", action="store_true", help="rebuild everything from landing")
+    refresh.add_argument(
+        "--accept-change",
+        metavar="WHY",
+        default="",
+        help="publish although it differs much from the past; the reason is recorded",
+    )
     refresh.add_argument("--json", action="store_true", help="print the result as JSON")
     status = command("status", _status, "what is published, and how the last refreshes ended")
     status.add_argument("--batches", action="store_true", help="list the landed batches")
@@ -105,7 +111,7 @@ def _demo(asked: argparse.Namespace) -> int:
         truths = make_demo(home.root / "source", seed=asked.seed, scale=asked.scale, progress=None)
         say(f"demo     made in {time.monotonic() - began:.0f} s; planted truths are in {truths}")
     settings.export({"ARVO_HOME": str(home.root)})
-    asked.as_of, asked.full = None, False
+    asked.as_of, asked.full, asked.accept_change = None, False, ""
     code = _refresh(asked)
     if code == OK and not asked.json:
         print(_next_steps(home))
@@ -119,7 +125,14 @@ def _refresh(asked: argparse.Namespace) -> int:
 
     began = time.monotonic()
     with _progress(asked.json) as say:
-        run = running.refresh(home, stated, as_of=asked.as_of, is_full=asked.full, say=say)
+        run = running.refresh(
+            home,
+            stated,
+            as_of=asked.as_of,
+            is_full=asked.full,
+            accepted=asked.accept_change,
+            say=say,
+        )
     if asked.json:
         row = refresh_row(run)
         print(json.dumps(row | {"steps": run.steps, "home": str(home.root)}, default=str))

@@ -55,6 +55,7 @@ class Refresh:
         started_at: When it began (UTC, no zone).
         as_of: As-of day asked for, or None for the rule of `warehouse.inputs`.
         is_full: Whether to rebuild everything.
+        accepted: Why what compares badly with the past is taken for true, or empty.
         say: Called with one line for each thing a user wants to see happen.
         verdict: How it stands.
         reason: Why it was refused or failed, in a paragraph.
@@ -68,6 +69,7 @@ class Refresh:
     as_of: dt.date | None
     is_full: bool
     say: Callable[[str], None]
+    accepted: str = ""
     verdict: str = RUNNING
     reason: str = ""
     error: ArvoError | None = None
@@ -119,6 +121,7 @@ def opened(
     *,
     as_of: dt.date | None = None,
     is_full: bool = False,
+    accepted: str = "",
     say: Callable[[str], None] = lambda line: None,
     refresh_id: str | None = None,
 ) -> Iterator[Refresh]:
@@ -131,7 +134,7 @@ def opened(
     _prepare(home, publisher)
     started_at = utc_now()
     run = Refresh(
-        home, publisher, refresh_id or new_id(started_at), started_at, as_of, is_full, say
+        home, publisher, refresh_id or new_id(started_at), started_at, as_of, is_full, say, accepted
     )
     with lock(home, run.refresh_id):
         batches.clean(home)
@@ -325,6 +328,10 @@ def _candidate(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _judged(run: Refresh, verdict: Verdict) -> Verdict:
+    if run.accepted:
+        from quality import acceptance
+
+        verdict = acceptance.accept(verdict, run.accepted)
     run.verdicts.append(verdict)
     failed = [r for r in verdict.results if not r.is_passed]
     warned = sum(1 for r in failed if r.severity == "warning")
@@ -337,10 +344,15 @@ def _judged(run: Refresh, verdict: Verdict) -> Verdict:
 
 def refusal(verdict: Verdict) -> str:
     """Why a gate refused, in a paragraph."""
+    from quality import acceptance
+
     reasons = " ".join(f"({n}) {reason}" for n, reason in enumerate(verdict.refusals, 1))
+    remedy = "`arvo status` lists every failed check."
+    if acceptance.accept(verdict, "").is_passed:
+        remedy += ' If the change is true all the same: `arvo refresh --accept-change "why"`.'
     return (
         f"the gate refused the {verdict.stage}: {reasons} What was published before stays as it "
-        "is. `arvo status` lists every failed check."
+        f"is. {remedy}"
     )
 
 

@@ -40,6 +40,7 @@ def refresh(
     as_of: dt.date | None,
     is_full: bool,
     say: Callable[[str], None],
+    accepted: str = "",
 ) -> "Refresh":
     """Runs the job `refresh` in this process; its run is seen in Dagster's page afterwards.
 
@@ -69,7 +70,7 @@ def refresh(
             try:
                 job.execute_in_process(
                     instance=instance,
-                    run_config=_run_config(stated, as_of, is_full),
+                    run_config=_run_config(stated, as_of, is_full, accepted),
                     raise_on_error=True,
                 )
             except Exception as error:
@@ -109,11 +110,14 @@ def serve(home: Home, stated: Publisher, host: str, port: int) -> None:
     os.execv(dagster, [dagster, "dev", "-w", "workspace.yaml", "-h", host, "-p", str(port)])  # noqa: S606
 
 
-def _run_config(stated: Publisher, as_of: dt.date | None, is_full: bool) -> dict[str, object]:
+def _run_config(
+    stated: Publisher, as_of: dt.date | None, is_full: bool, accepted: str
+) -> dict[str, object]:
     config = {
         "publisher_file": str(stated.path),
         "as_of": as_of.isoformat() if as_of else "",
         "full": is_full,
+        "accept_change": accepted,
     }
     return {
         "resources": {"refresh_run": {"config": config}},

@@ -1,8 +1,7 @@
 """Small hand-made databases, laid out as a refresh lays them out."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -12,6 +11,7 @@ from orchestration import warehouse
 from orchestration.contracts import contracts
 from quality import gate
 from quality.gate import CheckResult, Verdict
+from quality.suite import Suite, Unbuilt
 
 AS_OF_DAY = dt.date(2024, 3, 31)
 BATCHES = (
@@ -104,16 +104,21 @@ def result(verdict: Verdict, suite: str, check: str) -> CheckResult:
 
 
 @pytest.fixture
-def landed(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A warehouse file with an empty landing."""
-    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+def landed() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A warehouse, in memory, with an empty landing."""
+    with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         make_landing(connection)
         yield connection
 
 
-def judged_landing(connection: duckdb.DuckDBPyConnection) -> Verdict:
-    """The verdict of landing's suites."""
+def judged_landing(connection: duckdb.DuckDBPyConnection, suite: str | None = None) -> Verdict:
+    """The verdict of landing's suites, or of the one suite named."""
     from quality import landing
 
-    return gate.judge("landing", landing.suites, connection)
+    return gate.judge("landing", lambda c: named(landing.suites(c), suite), connection)
+
+
+def named(suites: Sequence[Suite | Unbuilt], name: str | None) -> Sequence[Suite | Unbuilt]:
+    """All suites, or those of that name: a fraction of the time where only one is in question."""
+    return [suite for suite in suites if name in (None, suite.name)]

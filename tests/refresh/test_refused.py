@@ -85,6 +85,18 @@ def test_a_failed_expectation_about_the_marts_is_refused(published: Small) -> No
     assert "last_version" in {r.suite for r in run.verdicts[-1].results if not r.is_passed}
 
 
+def test_what_differs_from_the_past_can_be_accepted_with_a_reason(published: Small) -> None:
+    published.add("payments", payment("p1", "liisa@example.fi", "2024-02-10T00:00:00Z", 1))
+    refused(published, step_by_step)
+    assert published.refresh(tests=False, accepted="the ledger was wrong").verdict == PUBLISHED
+    accepted = published.rows(
+        "select severity, reason from quality_results "
+        "where check_name = 'closed_months_changed' and not is_passed order by refresh_id"
+    )
+    assert [severity for severity, _ in accepted] == ["critical", "warning"]
+    assert accepted[1][1].endswith("Accepted: the ledger was wrong")
+
+
 def test_an_expectation_that_raises_is_refused(
     published: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
