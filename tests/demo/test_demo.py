@@ -75,7 +75,9 @@ def test_landing_finds_exactly_the_rows_and_bad_rows_that_were_planted(
         assert (good, bad) == (counts["rows"] - counts["bad_rows"], counts["bad_rows"]), feed
         keys = ", ".join(contracts()[feed].key)
         files = home.landing / feed / "**" / "*.parquet"
-        distinct = duckdb.sql(f"select count(*) from (select distinct {keys} from '{files}')")
+        distinct = duckdb.connect().sql(
+            f"select count(*) from (select distinct {keys} from '{files}')"
+        )
         assert distinct.fetchall() == [(counts["distinct_good_keys"],)], feed
 
 

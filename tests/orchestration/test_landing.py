@@ -60,13 +60,17 @@ class Site:
             for manifest in batches.committed(self.home, feed)
             for part in manifest.parts
         ]
-        return duckdb.sql(f"select {columns} from read_parquet({files}) order by all").fetchall()
+        return (
+            duckdb.connect()
+            .sql(f"select {columns} from read_parquet({files}) order by all")
+            .fetchall()
+        )
 
     def quarantined(self, feed: str) -> list[tuple[Any, ...]]:
         """The bad rows, with where they stood and why they are bad."""
         files = self.home.quarantine / feed / "*.parquet"
         query = f"select source_row, reasons, source from '{files}' order by all"
-        return duckdb.sql(query).fetchall()
+        return duckdb.connect().sql(query).fetchall()
 
 
 @pytest.fixture
