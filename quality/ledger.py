@@ -12,6 +12,8 @@ REPORTING_CURRENCY = "(select currency from warehouse.landing.refresh)"
 _TIME_ZONE = "(select time_zone from warehouse.landing.refresh)"
 _GRACE_DAYS = "(select grace_days from warehouse.landing.refresh)"
 
+_PERIOD_MONTHS = "case billing_period when 'month' then 1 when 'quarter' then 3 else 12 end"
+
 # The last instant that counts.
 _AT = f"({AS_OF_END} - interval 1 microsecond)"
 
@@ -47,12 +49,11 @@ def mrr() -> str:
     active = f"""
         select
             currency,
-            round(amount * case billing_period
-                when 'month' then 1
-                when 'quarter' then 1.0 / 3
-                when 'year' then 1.0 / 12
-                when 'week' then 52.0 / 12
-            end, 2) as amount,
+            -- Whole cents, a half up, in integers: 99.90 a year is 8.325 a month.
+            (
+                2 * cast(amount * 10000 as hugeint) * if(billing_period = 'week', 52, 1)
+                + 100 * {_PERIOD_MONTHS}
+            ) // (200 * {_PERIOD_MONTHS}) / 100 as amount,
             {AS_OF_DAY} as day
         from ({_latest("subscriptions", "subscription_id, started_at")})
         where
@@ -62,7 +63,7 @@ def mrr() -> str:
                 status = 'active'
                 or (
                     status = 'past_due'
-                    and {_AT} - started_at <= to_days(cast({_GRACE_DAYS} as integer))
+                    and {AS_OF_END} - started_at <= to_days(cast({_GRACE_DAYS} as integer))
                 )
             )
         """

@@ -20,7 +20,7 @@ from orchestration import landing, pseudonyms, publisher, settings
 from orchestration.refresh import utc_now
 from orchestration.settings import Home
 
-ROW_BYTES = 128
+ROW_BYTES = 109
 
 
 def write(path: Path, gigabytes: float) -> None:
