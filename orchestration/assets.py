@@ -318,6 +318,8 @@ SUITES = {
     "customer_value": "The components of every customer's value add up to the cent.",
     "mrr_movements": "Every customer's month ends where it began plus what moved.",
     "mrr_monthly": "Every plan's month ends where it began plus what moved.",
+    "mrr_months": "Company, customers and plans tell the same months, one leading to the next.",
+    "visitor_value_daily": "What is allocated and what is not add up to every bill.",
     "reconciliation": "Totals of the marts against totals computed from landing.",
     "identifiers": "No e-mail address, telephone number or IP address, and only pseudonyms.",
     "last_version": "Counts and totals against the version that readers have now.",

@@ -9,7 +9,6 @@ import datetime as dt
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from orchestration.settings import Home
 from orchestration.sources.files import literal
 from orchestration.versions import Version
 from orchestration.warehouse import Inputs, Plan
+from quality import identifiers
 from quality.gate import CheckResult, Verdict
 
 REPORT = "report.json"
@@ -60,6 +60,7 @@ class Refresh:
         verdict: How it stands.
         reason: Why it was refused or failed, in a paragraph.
         error: The exception behind the reason.
+        failed_step: The step it came from; a later success of that step takes it back.
     """
 
     home: Home
@@ -73,6 +74,7 @@ class Refresh:
     verdict: str = RUNNING
     reason: str = ""
     error: ArvoError | None = None
+    failed_step: str | None = None
     landed: dict[str, Landed] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
     steps: dict[str, float] = field(default_factory=dict)
@@ -96,22 +98,29 @@ class Refresh:
         began = time.monotonic()
         try:
             yield
+            self._recover(name)
         except ArvoError as error:
-            self.fail(error)
+            self.fail(error, name)
             raise
         except Exception as error:
             told = " ".join(f"{type(error).__name__}: {error}".split())
-            self.fail(SystemFailure(f"{name} failed unexpectedly: {told}"))
+            self.fail(SystemFailure(f"{name} failed unexpectedly: {told}"), name)
             raise
         finally:
             self.steps[name] = round(time.monotonic() - began, 3)
 
-    def fail(self, error: ArvoError) -> None:
+    def fail(self, error: ArvoError, step: str | None = None) -> None:
         """Notes the first error; later ones follow from it."""
         if self.error is None:
-            self.error = error
+            self.error, self.failed_step = error, step
             self.reason = str(error)
             self.verdict = REFUSED if isinstance(error, RefusedError) else FAILED
+
+    def _recover(self, step: str) -> None:
+        """A source that was away and came back at a retry has not failed the refresh."""
+        if self.error is not None and self.failed_step == step:
+            self.error = self.failed_step = None
+            self.reason, self.verdict = "", RUNNING
 
 
 @contextmanager
@@ -168,8 +177,11 @@ def _refuse_misfits(run: Refresh) -> None:
 
 
 def new_id(started_at: dt.datetime) -> str:
-    """A name for a refresh that sorts by its start and is not given twice."""
-    return f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    """A name for a refresh that sorts by its start, to the 65,536th of a second.
+
+    The lock lets no two begin so close together.
+    """
+    return f"{started_at:%Y%m%dT%H%M%SZ}-{started_at.microsecond * 65_536 // 1_000_000:04x}"
 
 
 def utc_now() -> dt.datetime:
@@ -376,7 +388,8 @@ def refresh_row(run: Refresh) -> dict[str, Any]:
         "batch_count": len(run.new_batches),
         "landed_count": sum(m.landed_count for m in run.new_batches),
         "quarantined_count": sum(m.quarantined_count for m in run.new_batches),
-        "reason": run.reason or None,
+        # A refusal may quote a row; the marts it is published with may not.
+        "reason": identifiers.withheld(run.reason)[0] or None,
     }
 
 
@@ -388,7 +401,9 @@ def result_rows(run: Refresh) -> list[dict[str, Any]]:
             row = asdict(result)
             error = row.pop("error")
             row["observed"] = row["observed"] if error is None else error
-            row["offending_keys"] = ", ".join(result.offending_keys) or None
+            # dbt's failing rows, unlike the gate's, have not been looked at yet.
+            keys = ", ".join(identifiers.withheld(*result.offending_keys))
+            row["offending_keys"] = keys or None
             rows.append({"refresh_id": run.refresh_id, **row})
     return rows
 

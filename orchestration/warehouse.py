@@ -310,7 +310,8 @@ def feed_sql(contract: Contract, paths: Sequence[str]) -> str:
         return f"select {nulls} where false"
     listed = ", ".join(literal(path) for path in paths)
     columns = [name for name, _ in typed]
-    columns.append("regexp_extract(filename, '/([0-9a-f]{32})/', 1) as batch_id")
+    # The batch's folder is the last of that form: a home may lie under another.
+    columns.append("regexp_extract(filename, '.*/([0-9a-f]{32})/', 1) as batch_id")
     columns += [name for name, _ in own + day]
     return (
         f"select {', '.join(columns)} from read_parquet([{listed}], filename = true, "

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 OFFENDING_KEYS = 5
 LONGEST_ERROR = 300
 WHOLE_SUITE = "(suite)"
-WITHHELD = "(withheld)"
 
 Suites = Sequence[Suite | Unbuilt]
 
@@ -78,7 +77,7 @@ def judge(
         results.extend(_judged(stage, suites, connection))
     except Exception as error:  # a gate that breaks must refuse, whatever broke it
         results.append(_unjudged(stage, WHOLE_SUITE, error))
-    results = _unleaked(results)
+    results = [_unleaked(result) for result in results]
     refusals = tuple(
         _refusal(result)
         for result in results
@@ -289,30 +288,20 @@ def _refusal(result: CheckResult) -> str:
     return f"{where}: {result.reason} Observed {result.observed}, expected {result.expected}.{keys}"
 
 
-def _unleaked(results: list[CheckResult]) -> list[CheckResult]:
-    """`results` without the e-mail addresses, telephone numbers and the like they may quote.
+def _unleaked(result: CheckResult) -> CheckResult:
+    """`result` without the e-mail addresses, telephone numbers and the like it may quote.
 
     What fails a check may be the very identifier that must not be published, and results are.
     """
-    if all(result.is_passed for result in results):
-        return results
-    with duckdb.connect() as scratch:
-
-        def hidden(text: str) -> str:
-            for pattern in identifiers.DIRECT_IDENTIFIERS.values():
-                row = scratch.execute(
-                    "select regexp_replace(?, ?, ?, 'g')", [text, pattern, f" {WITHHELD} "]
-                ).fetchone()
-                text = str(row[0]).strip() if row else WITHHELD
-            return text
-
-        return [
-            replace(
-                result,
-                observed=hidden(result.observed),
-                reason=hidden(result.reason),
-                offending_keys=tuple(hidden(key) for key in result.offending_keys),
-                error=hidden(result.error) if result.error else None,
-            )
-            for result in results
-        ]
+    if result.is_passed:
+        return result
+    observed, reason, error, *keys = identifiers.withheld(
+        result.observed, result.reason, result.error or "", *result.offending_keys
+    )
+    return replace(
+        result,
+        observed=observed,
+        reason=reason,
+        offending_keys=tuple(keys),
+        error=error or None,
+    )

@@ -1,9 +1,10 @@
 """What a direct identifier of a person looks like in a text, and what a pseudonym looks like.
 
 Holds patterns in DuckDB's dialect (RE2, so no look-around: what may stand before and after is
-written out). Which columns are searched is marts.py's business; hiding what was found in a
-message is gate.py's.
+written out). Which columns are searched is marts.py's business.
 """
+
+import duckdb
 
 # Landing writes account and visitor ids as hexadecimal HMAC-SHA256.
 PSEUDONYM = "[0-9a-f]{64}"
@@ -48,3 +49,20 @@ DIRECT_IDENTIFIERS = {
     "phone_number": PHONE_NUMBER,
     "ip_address": IP_ADDRESS,
 }
+
+WITHHELD = "(withheld)"
+
+
+def withheld(*texts: str) -> list[str]:
+    """The texts with every direct identifier in them hidden, for messages that are published."""
+    with duckdb.connect() as scratch:
+        return [_withheld(scratch, text) for text in texts]
+
+
+def _withheld(scratch: duckdb.DuckDBPyConnection, text: str) -> str:
+    for pattern in DIRECT_IDENTIFIERS.values():
+        row = scratch.execute(
+            "select regexp_replace(?, ?, ?, 'g')", [text, pattern, f" {WITHHELD} "]
+        ).fetchone()
+        text = str(row[0]).strip() if row else WITHHELD
+    return text

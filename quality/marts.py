@@ -5,7 +5,7 @@ refresh is believable. What one row or one mart can tell is tested by dbt, besid
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -54,15 +54,19 @@ _LAST_AS_OF_DAY = (
 )
 
 
-def suites(connection: duckdb.DuckDBPyConnection) -> list[Suite | Unbuilt]:
+def suites(
+    connection: duckdb.DuckDBPyConnection, names: Collection[str] | None = None
+) -> list[Suite | Unbuilt]:
     """The suites that judge a candidate.
 
     Args:
         connection: The candidate, its marts in `main`, with the warehouse attached as
             `warehouse` and the last published version, if there is one, as `last`.
+        names: Which of `suite_names`, for whoever asks about one thing; else all.
     """
     _hold_ledger(connection)
-    return build(connection, list(_builders().items()))
+    wanted = [each for each in _builders().items() if names is None or each[0] in names]
+    return build(connection, wanted)
 
 
 def _hold_ledger(connection: duckdb.DuckDBPyConnection) -> None:
@@ -588,7 +592,7 @@ def last_version(connection: duckdb.DuckDBPyConnection) -> Suite:
     """Counts and totals against the version that readers have now.
 
     Without such a version, or when the as-of day lies before that version's, nothing is
-    comparable, and the suite says so. An accepted break is published by judging without `last`.
+    comparable, and the suite says so.
     """
     told = _not_comparable(connection)
     if told:

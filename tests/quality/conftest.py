@@ -116,9 +116,7 @@ def judged_landing(connection: duckdb.DuckDBPyConnection, suite: str | None = No
     """The verdict of landing's suites, or of the one suite named."""
     from quality import landing
 
-    return gate.judge("landing", lambda c: named(landing.suites(c), suite), connection)
+    def suites(connection: duckdb.DuckDBPyConnection) -> Sequence[Suite | Unbuilt]:
+        return [each for each in landing.suites(connection) if suite in (None, each.name)]
 
-
-def named(suites: Sequence[Suite | Unbuilt], name: str | None) -> Sequence[Suite | Unbuilt]:
-    """All suites, or those of that name: a fraction of the time where only one is in question."""
-    return [suite for suite in suites if name in (None, suite.name)]
+    return gate.judge("landing", suites, connection)

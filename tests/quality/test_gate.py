@@ -1,12 +1,14 @@
 """The gate fails closed: what was not judged, or not judged well, is refused."""
 
+from dataclasses import replace
+
 import duckdb
 import great_expectations.expectations as gxe
 import pytest
 
 from quality import gate
 from quality.gate import Verdict
-from quality.suite import Check, Suite, no_rows, rows_due
+from quality.suite import Check, Suite, Unbuilt, no_rows, rows_due
 
 DUE = rows_due(1, "An empty table would read as nothing to complain of.")
 
@@ -132,3 +134,32 @@ def test_the_connection_is_as_usable_afterwards_as_before(
     judged(table, suite())
     table.execute("rollback")
     assert table.execute("select count(*) from readers").fetchone() == (2,)
+
+
+def test_the_connection_outlives_a_check_that_raises(
+    table: duckdb.DuckDBPyConnection,
+) -> None:
+    judged(table, suite(no_rows("x", "select missing from {batch}", "Why.")))
+    assert table.execute("select count(*) from readers").fetchone() == (2,)
+
+
+def test_a_suite_that_cannot_be_built_does_not_keep_the_others_from_being_judged(
+    table: duckdb.DuckDBPyConnection,
+) -> None:
+    unbuilt = Unbuilt("gone", duckdb.CatalogException("Table customers does not exist"))
+    verdict = gate.judge("marts", [unbuilt, suite(negative())], table)
+    assert [(r.suite, r.is_passed) for r in verdict.results] == [
+        ("gone", False),
+        ("readers", True),
+        ("readers", False),
+    ]
+    assert "Table customers does not exist" in verdict.refusals[0]
+
+
+def test_a_check_whose_offenders_cannot_be_told_is_refused(
+    table: duckdb.DuckDBPyConnection,
+) -> None:
+    check = replace(negative("warning"), offenders="select missing from {batch}")
+    verdict = judged(table, suite(check))
+    assert not verdict.is_passed
+    assert "missing" in str(verdict.results[1].error)

@@ -3,8 +3,10 @@
 import duckdb
 import pytest
 
-from orchestration.refresh import NOTHING_NEW, PUBLISHED
-from tests.refresh.small import Small, bill, page_view, payment
+from orchestration import landing, refresh
+from orchestration.errors import SystemFailure
+from orchestration.refresh import FAILED, NOTHING_NEW, PUBLISHED
+from tests.refresh.small import Small, bill, build, page_view, payment
 
 
 def test_a_refresh_publishes_what_each_customer_is_worth(small: Small) -> None:
@@ -112,6 +114,29 @@ def test_every_column_of_every_mart_is_described_in_the_published_file(small: Sm
         )
         == []
     )
+
+
+def test_a_source_that_comes_back_at_a_retry_has_not_failed_the_refresh(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with small.opened() as run:
+        with monkeypatch.context() as broken:
+            broken.setattr(landing, "land", _away)
+            with pytest.raises(SystemFailure):
+                refresh.land(run, "events")
+        assert run.verdict == FAILED
+        for feed in run.publisher.feeds:
+            refresh.land(run, feed)
+        refresh.has_work(run)
+        planned = refresh.prepare_models(run)
+        refresh.gate_in(run)
+        build(run, is_full=planned.is_full, tests=False)
+        refresh.publish(run)
+    assert (run.verdict, run.error, run.reason) == (PUBLISHED, None, "")
+
+
+def _away(*arguments: object) -> None:
+    raise SystemFailure("the share is not mounted.")
 
 
 def test_readers_cannot_write_to_what_is_published(small: Small) -> None:

@@ -85,6 +85,20 @@ def test_a_failed_expectation_about_the_marts_is_refused(published: Small) -> No
     assert "last_version" in {r.suite for r in run.verdicts[-1].results if not r.is_passed}
 
 
+def test_an_address_quoted_by_a_refusal_is_withheld_and_blocks_no_later_refresh(
+    published: Small,
+) -> None:
+    bad = published.add("events", page_view("e11", "v1", "liisa.virtanen@example.fi"))
+    run = refused(published, step_by_step)
+    assert "cannot be read as timestamp" in run.reason
+    bad.unlink()
+    published.add("events", page_view("e11", "v1", "2024-03-03T10:00:00Z"))
+    assert step_by_step(published).verdict == PUBLISHED
+    told = str(published.rows("select reason from refreshes"))
+    assert "cannot be read as timestamp" in told
+    assert "liisa" not in told
+
+
 def test_what_differs_from_the_past_can_be_accepted_with_a_reason(published: Small) -> None:
     published.add("payments", payment("p1", "liisa@example.fi", "2024-02-10T00:00:00Z", 1))
     refused(published, step_by_step)
