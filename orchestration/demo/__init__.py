@@ -9,10 +9,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestration.demo import business, people, stories, visits, voices
+from orchestration.demo import business, money, people, stories, visits
 from orchestration.demo.calendar import Calendar
 from orchestration.demo.files import Folder
 from orchestration.demo.randomness import Randomness
+from orchestration.demo.voices import Voices
 
 LAST_DAY = dt.date(2026, 6, 30)
 DAYS = 180
@@ -30,7 +31,7 @@ def make_demo(
     """Writes the files of every feed, and what was planted in them.
 
     Args:
-        folder: Where the files go; files of an earlier demo are replaced.
+        folder: Where the files go; files of an earlier demo are replaced, others left alone.
         seed: Another seed makes another half year.
         scale: Times about 20,000 visitors and 5,000 accounts.
         days: Local days of events, the last of them `last_day`.
@@ -39,7 +40,8 @@ def make_demo(
 
     Returns:
         The path of truths.json: the planted truths, and for every feed how many rows were
-        written, how many of them are bad and how many distinct keys the good ones have.
+        written, how many of them are bad, how many distinct keys the good ones have and how many
+        repeat one.
     """
     say = progress or (lambda line: None)
     out = Folder(folder)
@@ -47,7 +49,7 @@ def make_demo(
     chance = Randomness(seed)
     crowd = people.make(chance.part("people"), calendar, scale)
     articles = stories.make(chance.part("stories"), calendar)
-    trade = business.Business(chance.part("business"), calendar, crowd)
+    trade = business.Business(chance.part("sales"), calendar, crowd)
     reading = visits.Reading(chance.part("visits"), calendar, crowd, articles, out)
     for day in range(calendar.days):
         if calendar.begins_block(day):
@@ -57,18 +59,19 @@ def make_demo(
         if (day + 1) % 30 == 0:
             say(f"{day + 1} of {calendar.days} days")
     reading.finish()
+    trade.plan_block(calendar.days, reading.seen_in_block)
     people.write(out, chance.part("people files"), crowd, trade)
     stories.write(out, articles)
-    business.write(out, chance.part("business files"), calendar, trade, reading)
-    voices.write(out, chance.part("voices"), calendar, crowd, trade, reading)
+    money.write(out, chance.part("business files"), calendar, trade, reading)
+    Voices(out, chance.part("voices"), calendar, crowd, articles, trade).write()
     truths = {
         "publisher": "Järviseudun Sanomat (invented)",
         "seed": seed,
         "first_day": calendar.first_day.isoformat(),
         "last_day": last_day.isoformat(),
         "planted": {
-            **business.TRUTHS,
-            **visits.TRUTHS,
+            **trade.truths(),
+            **reading.truths(),
             "converting_content_ids": articles.ids_where(articles.converts),
             "clicks_only_content_ids": articles.ids_where(articles.only_clicks),
             "news_event": {

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import zoneinfo
-from functools import cached_property
+from functools import cache, cached_property
 from typing import SupportsFloat
 
 import numpy as np
@@ -35,6 +35,15 @@ class Calendar:
         """Length of a local day: the clocks change twice a year."""
         return int((self.midnight(day + 1) - self.midnight(day)).total_seconds())
 
+    def elapsed(self, day: int, clock: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Seconds since a day's midnight at which the clocks show these seconds of the day.
+
+        Finland's clocks change at night: in spring none shows 3 to 4, in autumn 3 to 4 comes
+        twice. Nothing happens in the hour that is missing, nor in the second of the two.
+        """
+        return np.where(clock >= 4 * 3600, clock - (86_400 - self.seconds(day)), clock)
+
+    @cache  # noqa: B019 - lives as long as the calendar, and that as long as the demo is made
     def midnight(self, day: int) -> dt.datetime:
         """The instant (UTC, no zone) at which a day begins."""
         local = dt.datetime.combine(self.date(day), dt.time(), ZONE)

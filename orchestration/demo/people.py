@@ -5,6 +5,7 @@ person's number below `accounts` is the account's.
 """
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,9 +30,9 @@ CHANNELS = ("direct", "search", "social", "newsletter", "campaign")
 CHANNEL_SHARES = (0.34, 0.30, 0.20, 0.10, 0.06)
 DEVICES = ("mobile", "desktop", "tablet", "app")
 COUNTRIES = ("FI", "SE", "EE", "DE")
-# A device that two accounts log in on.
-SHARED_SHARE = 0.03
-BEFORE = -10_000
+# Accounts that also log in on a device of another account.
+SHARED_SHARE = 0.15
+MOVED_SHARE = 0.02
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Crowd:
         account_ids: Raw ids, as the accounts' system has them.
         visitor_ids: Raw ids of all browsers and apps.
         devices: (persons, 3) numbers of a person's visitors; repeated where he has fewer.
+        owner: The person each visitor belongs to; others on it are guests.
         visitor_device: Class of device of each visitor.
         visitor_country: Country of each visitor.
         daily: Chance that the person reads on an ordinary day.
@@ -55,6 +57,7 @@ class Crowd:
     account_ids: list[str]
     visitor_ids: list[str]
     devices: npt.NDArray[np.int64]
+    owner: npt.NDArray[np.int64]
     visitor_device: npt.NDArray[np.int8]
     visitor_country: npt.NDArray[np.int8]
     daily: npt.NDArray[np.float64]
@@ -74,7 +77,7 @@ def make(chance: np.random.Generator, calendar: Calendar, scale: float) -> Crowd
     visitors = max(round(VISITORS * scale), 80)
     owned = round(accounts * 1.6)
     persons = accounts + visitors - owned
-    devices = _devices(chance, accounts, owned, persons)
+    devices, owner = _devices(chance, accounts, owned, persons)
     daily = np.minimum(chance.lognormal(-3.2, 1.1, persons), 0.9)
     daily[accounts:] *= 0.45
     registered = np.where(
@@ -85,8 +88,9 @@ def make(chance: np.random.Generator, calendar: Calendar, scale: float) -> Crowd
     return Crowd(
         accounts=accounts,
         account_ids=_account_ids(chance, accounts),
-        visitor_ids=[f"{high:016x}{low:016x}" for high, low in _words(chance, visitors)],
+        visitor_ids=_visitor_ids(chance, visitors),
         devices=devices,
+        owner=owner,
         visitor_device=chance.choice(4, visitors, p=[0.55, 0.28, 0.07, 0.10]).astype(np.int8),
         visitor_country=chance.choice(4, visitors, p=[0.93, 0.03, 0.02, 0.02]).astype(np.int8),
         daily=daily,
@@ -96,9 +100,10 @@ def make(chance: np.random.Generator, calendar: Calendar, scale: float) -> Crowd
     )
 
 
-def _words(chance: np.random.Generator, count: int) -> list[tuple[int, int]]:
-    words = chance.integers(0, 2**63, (count, 2))
-    return [(int(high), int(low)) for high, low in words]
+def _visitor_ids(chance: np.random.Generator, count: int) -> list[str]:
+    """Random hexadecimal digits, as cookies have them."""
+    digits = chance.bytes(16 * count).hex()
+    return [digits[start : start + 32] for start in range(0, len(digits), 32)]
 
 
 def _account_ids(chance: np.random.Generator, count: int) -> list[str]:
@@ -113,39 +118,55 @@ def _account_ids(chance: np.random.Generator, count: int) -> list[str]:
 
 def _devices(
     chance: np.random.Generator, accounts: int, owned: int, persons: int
-) -> npt.NDArray[np.int64]:
-    """Each account a device, some a second and third one, a few on another account's."""
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Each account a device, some a second and third one, a few as guests on another's."""
     devices = np.empty((persons, 3), dtype=np.int64)
     devices[:accounts] = np.arange(accounts)[:, None]
     devices[accounts:] = np.arange(owned, owned + persons - accounts)[:, None]
     second = chance.integers(0, accounts, owned - accounts)
     devices[second, 1 + chance.integers(0, 2, owned - accounts)] = np.arange(accounts, owned)
-    sharers = chance.choice(accounts, max(round(accounts * SHARED_SHARE), 1), replace=False)
-    devices[sharers, 2] = chance.integers(0, accounts, len(sharers))
-    return devices
+    owner = np.concatenate([np.arange(accounts), second, np.arange(accounts, persons)])
+    guests = chance.choice(accounts, max(round(accounts * SHARED_SHARE), 1), replace=False)
+    devices[guests, 2] = chance.integers(0, accounts, len(guests))
+    return devices, owner
 
 
 def write(out: Folder, chance: np.random.Generator, crowd: Crowd, trade: "Business") -> None:
     """The accounts' export: JSON lines, a version a line where an account changed."""
-    rows = []
     calendar = trade.calendar
-    for number in range(crowd.accounts):
+    second = chance.integers(20_000, 80_000, crowd.accounts)
+    year = np.where(
+        chance.random(crowd.accounts) < 0.6, chance.integers(1938, 2008, crowd.accounts), 0
+    )
+    moved = np.sort(
+        chance.choice(crowd.accounts, round(crowd.accounts * MOVED_SHARE), replace=False)
+    )
+
+    def account(number: int) -> dict[str, object]:
         day = int(crowd.registered_day[number])
-        referrer = trade.referred_by.get(number)
-        rows.append(
-            {
-                "email": crowd.account_ids[number],
-                "created": calendar.instant(day, chance.integers(20_000, 80_000)).isoformat() + "Z",
-                "birth_year": int(chance.integers(1938, 2008)) if chance.random() < 0.6 else None,
-                "country": COUNTRIES[crowd.visitor_country[crowd.devices[number, 0]]],
-                "source": "referral" if referrer is not None else CHANNELS[crowd.channel[number]],
-                "invited_by": crowd.account_ids[referrer] if referrer is not None else None,
-                "changed": calendar.instant(max(day, 0), 80_500).isoformat() + "Z",
-            }
-        )
-    moved = chance.choice(crowd.accounts, crowd.accounts // 50, replace=False)
+        referrer = trade.inviter(number)
+        return {
+            "email": crowd.account_ids[number],
+            "created": calendar.instant(day, second[number]).isoformat() + "Z",
+            "birth_year": int(year[number]) or None,
+            "country": COUNTRIES[crowd.visitor_country[crowd.devices[number, 0]]],
+            "source": "referral" if referrer is not None else CHANNELS[crowd.channel[number]],
+            "invited_by": crowd.account_ids[referrer] if referrer is not None else None,
+            "changed": calendar.instant(max(day, 0), 80_500).isoformat() + "Z",
+        }
+
     changed = calendar.instant(calendar.days - 1, 3_000).isoformat() + "Z"
-    versions = [dict(rows[number], country="SE", changed=changed) for number in sorted(moved)]
-    bad = [dict(rows[0], email=None), dict(rows[1], created="30.2.2026")]
-    out.json_lines("accounts.jsonl", [*rows, *versions, *bad])
-    out.count("accounts", rows=len(rows) + len(versions) + 2, bad=2, keys=len(rows))
+    out.json_lines(
+        "accounts.jsonl",
+        chain(
+            out.first(
+                "accounts",
+                map(account, range(crowd.accounts)),
+                wrong=({"email": None}, {"created": "30.2.2026"}, {"birth_year": 198}),
+            ),
+            out.again(
+                "accounts",
+                (account(number) | {"country": "SE", "changed": changed} for number in moved),
+            ),
+        ),
+    )

@@ -1,6 +1,7 @@
 """What there is to read: articles, some that make subscribers and some that only draw clicks."""
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ HAPPENINGS = (
 )  # fmt: skip
 ARTICLES_A_DAY = 12
 CONVERTING_SHARE, CLICKS_SHARE = 0.05, 0.04
+CORRECTED_EVERY = 40
 # Readers want what is new: of an article's readers this share remains each day.
 FRESHNESS = 0.45
 
@@ -88,23 +90,44 @@ def make(chance: np.random.Generator, calendar: Calendar) -> Articles:
 
 
 def write(out: Folder, articles: Articles) -> None:
-    """The editorial system's export: gzipped JSON lines."""
-    rows = [
-        {
-            "id": articles.ids[n],
-            "headline": articles.titles[n],
-            "section": SECTIONS[articles.section[n]],
-            "desk": f"{SECTIONS[articles.section[n]]}-toimitus",
-            "published": articles.calendar.instant(
-                int(articles.published_day[n]), int(articles.published_second[n])
-            ).isoformat()
-            + "Z",
-            "premium": bool(articles.is_premium[n]),
-            "sensitive": bool(articles.is_sensitive[n]),
-            "cost": float(articles.cost[n]),
+    """The editorial system's export: gzipped JSON lines, a line more where a headline changed."""
+
+    def article(number: int) -> dict[str, object]:
+        section = SECTIONS[articles.section[number]]
+        published = articles.calendar.instant(
+            int(articles.published_day[number]), int(articles.published_second[number])
+        )
+        return {
+            "id": articles.ids[number],
+            "headline": articles.titles[number],
+            "section": section,
+            "desk": f"{section}-toimitus",
+            "published": f"{published.isoformat()}Z",
+            "premium": bool(articles.is_premium[number]),
+            "sensitive": bool(articles.is_sensitive[number]),
+            "cost": float(articles.cost[number]),
+            "changed": f"{published.isoformat()}Z",
         }
-        for n in range(len(articles.ids))
-    ]
-    bad = [dict(rows[0], id=None), dict(rows[1], premium="ehkä")]
-    out.json_lines("content.jsonl.gz", [*rows, *bad])
-    out.count("content", rows=len(rows) + 2, bad=2, keys=len(rows))
+
+    def corrected(number: int) -> dict[str, object]:
+        before = article(number)
+        later = articles.calendar.instant(
+            int(articles.published_day[number]), int(articles.published_second[number]) + 5_400
+        )
+        return before | {
+            "headline": f"Korjattu: {before['headline']}",
+            "changed": f"{later.isoformat()}Z",
+        }
+
+    count = len(articles.ids)
+    out.json_lines(
+        "content.jsonl.gz",
+        chain(
+            out.first(
+                "content",
+                map(article, range(count)),
+                wrong=({"id": None}, {"premium": "ehkä"}, {"cost": -1}),
+            ),
+            out.again("content", map(corrected, range(0, count, CORRECTED_EVERY))),
+        ),
+    )

@@ -1,208 +1,233 @@
 """What readers say: surveys, feedback, referrals, mentions; and what they allow: consents."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
 
 import numpy as np
 
 from orchestration.demo.business import Business
 from orchestration.demo.calendar import Calendar
-from orchestration.demo.files import Folder
+from orchestration.demo.files import Folder, Row
 from orchestration.demo.people import Crowd
-
-if TYPE_CHECKING:
-    from orchestration.demo.visits import Reading
+from orchestration.demo.stories import Articles
 
 TOUCHPOINTS = ("reading", "delivery", "customer_service", "ordering", "app")
 REASONS = ("sisältö", "hinta", "jakelu", "käytettävyys", "mainokset")
 THEMES = ("price", "delivery", "local_news", "app", "advertising", "tone")
 PLATFORMS = ("forum", "social", "blog", "radio")
-PURPOSES = ("analytics", "marketing", "personalisation")
+# Purposes, and how many account holders allow each when they register.
+PURPOSES = {"analytics": 0.85, "marketing": 0.5, "personalisation": 0.6}
+# Of every so many accounts one is asked; the chance of each point of the scale's steps.
+ASKED_EVERY = {"nps": 8, "csat": 12, "ces": 20}
+ANSWERS = {"nps": (0, 10, 0.77), "csat": (1, 4, 0.70), "ces": (1, 6, 0.60)}
+EXPECTED = (1, 4, 0.78)
+EXIT_SHARE = 0.5
+# Visitors nobody knows decide about analytics only: one of so many is still on file.
+ANONYMOUS_CONSENT_EVERY = 10
+ERASED_ACCOUNTS, ERASED_ANONYMOUS = (3, 11, 17), 1
 
 
-def write(
-    out: Folder,
-    chance: np.random.Generator,
-    calendar: Calendar,
-    crowd: Crowd,
-    trade: Business,
-    reading: "Reading",
-) -> None:
-    """The survey tool's, the service desk's and the consent platform's exports."""
-    _surveys(out, chance, calendar, crowd, trade)
-    _feedback(out, chance, calendar, crowd)
-    _referrals(out, chance, calendar, crowd, trade)
-    _mentions(out, chance, calendar, crowd)
-    _consents(out, chance, calendar, crowd)
-    _erasures(out, calendar, crowd)
+@dataclass(frozen=True)
+class Voices:
+    """All that the exports are made from."""
 
+    out: Folder
+    chance: np.random.Generator
+    calendar: Calendar
+    crowd: Crowd
+    articles: Articles
+    trade: Business
 
-def _surveys(
-    out: Folder, chance: np.random.Generator, calendar: Calendar, crowd: Crowd, trade: Business
-) -> None:
-    """Semicolons and Windows' letters, as the survey tool exports them."""
-    rows: list[dict[str, Any]] = []
+    def write(self) -> None:
+        """The survey tool's, the service desk's and the consent platform's exports."""
+        self._surveys()
+        self._feedback()
+        self._referrals()
+        self._mentions()
+        self._consents()
+        self._erasures()
 
-    def answer(day: int, account: int, question: str, score: object, expected: object) -> None:
-        rows.append(
-            {
-                "id": f"R{len(rows):06}",
-                "answered": calendar.instant(day, chance.integers(25_000, 80_000)),
-                "customer": crowd.account_ids[account],
-                "touchpoint": TOUCHPOINTS[int(chance.integers(0, len(TOUCHPOINTS)))],
+    def _surveys(self) -> None:
+        """Semicolons and Windows' letters, as the survey tool exports them."""
+        wrong = ({"score": 11}, {"question": "olisitko"}, {"answered": "2026-04-31 12:00:00"})
+        self.out.csv(
+            "surveys.csv",
+            self.out.first("surveys", self._answers(), wrong=wrong),
+            delimiter=";",
+            encoding="cp1252",
+        )
+
+    def _answers(self) -> Iterator[Row]:
+        numbers = map("R{:06}".format, count())
+
+        def answer(day: int, account: int, question: str, **said: object) -> dict[str, object]:
+            return {
+                "id": next(numbers),
+                "answered": self._when(day),
+                "customer": self.crowd.account_ids[account],
+                "touchpoint": self._one_of(TOUCHPOINTS),
                 "question": question,
-                "score": score,
-                "expected": expected,
-                "reason": REASONS[int(chance.integers(0, len(REASONS)))],
+                "score": "",
+                "expected": "",
+                "reason": self._one_of(REASONS),
+                **said,
             }
+
+        for question, every in ASKED_EVERY.items():
+            for _ in range(self.crowd.accounts // every):
+                day, account = self._someone()
+                said = {"score": self._points(*ANSWERS[question])}
+                if question == "csat":
+                    said["expected"] = self._points(*EXPECTED)
+                yield answer(day, account, question, **said)
+        for day, account, reason in self.trade.exits:
+            if 0 <= day < self.calendar.days and self.chance.random() < EXIT_SHARE:
+                yield answer(day, account, "exit", reason=reason)
+
+    def _feedback(self) -> None:
+        def rows() -> Iterator[Row]:
+            for number in range(self.crowd.accounts // 10):
+                day, account = self._someone()
+                is_known = self.chance.random() < 0.8
+                yield {
+                    "feedback_id": f"F{number:06}",
+                    "received_at": self._when(day).isoformat(),
+                    "account_id": self.crowd.account_ids[account] if is_known else None,
+                    "channel": self._one_of(("phone", "email", "app")),
+                    "theme": self._one_of(THEMES),
+                    "sentiment": self._sentiment(-0.1, 0.5),
+                    "coder": "desk",
+                }
+
+        wrong = ({"sentiment": 7}, {"theme": None})
+        self.out.json_lines("feedback.jsonl", self.out.first("feedback", rows(), wrong=wrong))
+
+    def _referrals(self) -> None:
+        wrong = ({"outcome": "maybe"}, {"referrer_account_id": None})
+        self.out.json_lines(
+            "referrals.jsonl", self.out.first("referrals", self._recommended(), wrong=wrong)
         )
 
-    for _ in range(crowd.accounts // 8):
-        day, account = _someone(chance, calendar, crowd)
-        answer(day, account, "nps", int(chance.binomial(10, 0.77)), "")
-    for _ in range(crowd.accounts // 12):
-        day, account = _someone(chance, calendar, crowd)
-        answer(
-            day,
-            account,
-            "csat",
-            int(1 + chance.binomial(4, 0.7)),
-            int(1 + chance.binomial(4, 0.78)),
-        )
-    for _ in range(crowd.accounts // 20):
-        day, account = _someone(chance, calendar, crowd)
-        answer(day, account, "ces", int(1 + chance.binomial(6, 0.6)), "")
-    for day, account, reason in trade.exits:
-        if 0 <= day < calendar.days and chance.random() < 0.5:
-            answer(day, account, "exit", "", "")
-            rows[-1]["reason"] = reason
-    bad = [dict(rows[0], id="", score=11), dict(rows[1], id="R-x", question="olisitko")]
-    out.csv("surveys.csv", [*rows, *bad], delimiter=";", encoding="cp1252")
-    out.count("surveys", rows=len(rows) + 2, bad=2, keys=len(rows))
-
-
-def _someone(chance: np.random.Generator, calendar: Calendar, crowd: Crowd) -> tuple[int, int]:
-    """A day, and an account registered before it."""
-    account = int(chance.integers(0, crowd.accounts))
-    first = max(int(crowd.registered_day[account]) + 1, 0)
-    return int(chance.integers(min(first, calendar.days - 1), calendar.days)), account
-
-
-def _feedback(out: Folder, chance: np.random.Generator, calendar: Calendar, crowd: Crowd) -> None:
-    rows = []
-    for number in range(crowd.accounts // 10):
-        day, account = _someone(chance, calendar, crowd)
-        rows.append(
-            {
-                "feedback_id": f"F{number:06}",
-                "received_at": calendar.instant(day, chance.integers(25_000, 80_000)).isoformat(),
-                "account_id": crowd.account_ids[account] if chance.random() < 0.8 else None,
-                "channel": ("phone", "email", "app")[int(chance.integers(0, 3))],
-                "theme": THEMES[int(chance.integers(0, len(THEMES)))],
-                "sentiment": round(float(np.clip(chance.normal(-0.1, 0.5), -1, 1)), 2),
-                "coder": "desk",
-            }
-        )
-    out.json_lines("feedback.jsonl", rows)
-    out.count("feedback", rows=len(rows), bad=0, keys=len(rows))
-
-
-def _referrals(
-    out: Folder, chance: np.random.Generator, calendar: Calendar, crowd: Crowd, trade: Business
-) -> None:
-    rows: list[Mapping[str, Any]] = []
-
-    def happened(
-        day: int,
-        referrer: int,
-        outcome: str,
-        *,
-        account: str | None = None,
-        visitor: str | None = None,
-    ) -> None:
-        if 0 <= day < calendar.days:
-            rows.append(
-                {
-                    "referral_id": f"V{len(rows):06}",
+    def _recommended(self) -> Iterator[Row]:
+        """What led to purchases, and clicks that led to nothing."""
+        crowd, calendar = self.crowd, self.calendar
+        happened: list[tuple[int, int, str, int | None, int | None]] = []
+        for day, referrer, referred in self.trade.referrals:
+            happened.append((day - 3, referrer, "click", None, int(crowd.devices[referred, 0])))
+            if self.trade.inviter(referred) == referrer:
+                registered = int(crowd.registered_day[referred])
+                happened.append((registered, referrer, "registration", referred, None))
+            happened.append((day, referrer, "subscription", referred, None))
+        for _ in range(crowd.accounts // 10):
+            day, referrer = self._someone()
+            clicked = int(self.chance.integers(0, len(crowd.visitor_ids)))
+            happened.append((day, referrer, "click", None, clicked))
+        numbers = map("V{:06}".format, count())
+        for day, referrer, outcome, account, visitor in happened:
+            if 0 <= day < calendar.days:
+                yield {
+                    "referral_id": next(numbers),
                     "occurred_at": calendar.instant(day, 60_000).isoformat(),
                     "referrer_account_id": crowd.account_ids[referrer],
-                    "referred_account_id": account,
-                    "referred_visitor_id": visitor,
+                    "referred_account_id": None if account is None else crowd.account_ids[account],
+                    "referred_visitor_id": None if visitor is None else crowd.visitor_ids[visitor],
                     "outcome": outcome,
                 }
-            )
 
-    for day, referrer, referred in trade.referrals:
-        device = crowd.visitor_ids[crowd.devices[referred, 0]]
-        came = crowd.account_ids[referred]
-        happened(day - 3, referrer, "click", visitor=device)
-        if 0 <= crowd.registered_day[referred] <= day:
-            happened(int(crowd.registered_day[referred]), referrer, "registration", account=came)
-        happened(day, referrer, "subscription", account=came)
-    for _ in range(crowd.accounts // 10):
-        day, referrer = _someone(chance, calendar, crowd)
-        clicked = int(chance.integers(0, len(crowd.visitor_ids)))
-        happened(day, referrer, "click", visitor=crowd.visitor_ids[clicked])
-    out.json_lines("referrals.jsonl", rows)
-    out.count("referrals", rows=len(rows), bad=0, keys=len(rows))
+    def _mentions(self) -> None:
+        def rows() -> Iterator[Row]:
+            for number in range(max(self.crowd.accounts // 20, 5)):
+                day, account = self._someone()
+                is_known, is_about_one = self.chance.random(2) < (0.3, 0.4)
+                article = self._one_of(self.articles.weights(day)[0])
+                yield {
+                    "mention_id": f"M{number:06}",
+                    "occurred_at": self.calendar.instant(
+                        day, self.chance.integers(0, 80_000)
+                    ).isoformat(),
+                    "account_id": self.crowd.account_ids[account] if is_known else None,
+                    "platform": self._one_of(PLATFORMS),
+                    "sentiment": self._sentiment(0.1, 0.6),
+                    "reach": int(self.chance.lognormal(5, 1.2)),
+                    "content_id": self.articles.ids[article] if is_about_one else None,
+                }
 
+        wrong = ({"reach": -5}, {"occurred_at": "2026-02-30T10:00:00"})
+        self.out.json_lines("mentions.jsonl", self.out.first("mentions", rows(), wrong=wrong))
 
-def _mentions(out: Folder, chance: np.random.Generator, calendar: Calendar, crowd: Crowd) -> None:
-    rows = []
-    for number in range(max(crowd.accounts // 20, 5)):
-        day, account = _someone(chance, calendar, crowd)
-        rows.append(
-            {
-                "mention_id": f"M{number:06}",
-                "occurred_at": calendar.instant(day, chance.integers(0, 80_000)).isoformat(),
-                "account_id": crowd.account_ids[account] if chance.random() < 0.3 else None,
-                "platform": PLATFORMS[int(chance.integers(0, len(PLATFORMS)))],
-                "sentiment": round(float(np.clip(chance.normal(0.1, 0.6), -1, 1)), 2),
-                "reach": int(chance.lognormal(5, 1.2)),
-                "content_id": None,
-            }
-        )
-    out.json_lines("mentions.jsonl", rows)
-    out.count("mentions", rows=len(rows), bad=0, keys=len(rows))
+    def _consents(self) -> None:
+        wrong = ({"granted": "ehkä"}, {"customer": "", "visitor": ""}, {"at": "30.2.2026 10:00"})
+        self.out.csv("consents.csv", self.out.first("consents", self._decisions(), wrong=wrong))
 
+    def _decisions(self) -> Iterator[Row]:
+        """Granted or not at registration or on a visit; some withdrawn, of these some granted."""
+        crowd = self.crowd
+        for account in range(crowd.accounts):
+            registered = int(crowd.registered_day[account])
+            for purpose, share in PURPOSES.items():
+                is_granted = bool(self.chance.random() < share)
+                for day, granted in self._changes(registered, is_granted):
+                    yield self._decision(day, granted, purpose, customer=crowd.account_ids[account])
+        first = int(crowd.devices[crowd.accounts, 0])
+        for visitor in range(first, len(crowd.visitor_ids), ANONYMOUS_CONSENT_EVERY):
+            day = int(self.chance.integers(0, self.calendar.days))
+            is_granted = bool(self.chance.random() < PURPOSES["analytics"])
+            for on, granted in self._changes(day, is_granted):
+                yield self._decision(on, granted, "analytics", visitor=crowd.visitor_ids[visitor])
 
-def _consents(out: Folder, chance: np.random.Generator, calendar: Calendar, crowd: Crowd) -> None:
-    """Decisions of account holders: granted or not at registration, some changed since."""
-    rows: list[dict[str, object]] = []
+    def _changes(self, first: int, is_granted: bool) -> Iterator[tuple[int, bool]]:
+        """A decision, and those that change it."""
+        yield first, is_granted
+        changed = max(first, 0) + int(self.chance.integers(1, 60))
+        if self.chance.random() < 0.04 and changed < self.calendar.days:
+            yield changed, not is_granted
+            if self.chance.random() < 0.3 and changed + 20 < self.calendar.days:
+                yield changed + 20, is_granted
 
-    def decided(account: int, purpose: str, is_granted: bool, day: int) -> None:
-        rows.append(
-            {
-                "customer": crowd.account_ids[account],
-                "visitor": "",
-                "purpose": purpose,
-                "granted": "yes" if is_granted else "no",
-                "at": calendar.instant(day, 40_000 + len(rows) % 30_000),
-            }
-        )
-
-    for account in range(crowd.accounts):
-        registered = int(crowd.registered_day[account])
-        for purpose, share in zip(PURPOSES, (0.85, 0.5, 0.6), strict=True):
-            is_granted = bool(chance.random() < share)
-            decided(account, purpose, is_granted, registered)
-            changed = max(registered, 0) + int(chance.integers(1, 60))
-            if chance.random() < 0.04 and changed < calendar.days:
-                decided(account, purpose, not is_granted, changed)
-                if chance.random() < 0.3 and changed + 20 < calendar.days:
-                    decided(account, purpose, is_granted, changed + 20)
-    out.csv("consents.csv", rows)
-    out.count("consents", rows=len(rows), bad=0, keys=len(rows))
-
-
-def _erasures(out: Folder, calendar: Calendar, crowd: Crowd) -> None:
-    rows: Sequence[Mapping[str, object]] = [
-        {
-            "customer": crowd.account_ids[account],
-            "visitor": "",
-            "requested": calendar.instant(calendar.days - 2 - account % 5, 50_000),
+    def _decision(
+        self, day: int, granted: bool, purpose: str, *, customer: str = "", visitor: str = ""
+    ) -> Row:
+        return {
+            "customer": customer,
+            "visitor": visitor,
+            "purpose": purpose,
+            "granted": "yes" if granted else "no",
+            "at": self._when(day),
         }
-        for account in (3, 11, 17)
-    ]
-    out.csv("erasures.csv", rows)
-    out.count("erasures", rows=len(rows), bad=0, keys=len(rows))
+
+    def _erasures(self) -> None:
+        """Of people who are in the data and stay there; no row is bad, for none may be lost."""
+        crowd = self.crowd
+        anonymous = crowd.visitor_ids[int(crowd.devices[crowd.accounts + ERASED_ANONYMOUS, 0])]
+        asked = [(crowd.account_ids[account], "") for account in ERASED_ACCOUNTS]
+        rows = (
+            {
+                "customer": customer,
+                "visitor": visitor,
+                "requested": self.calendar.instant(self.calendar.days - 2 - number, 50_000),
+            }
+            for number, (customer, visitor) in enumerate([*asked, ("", anonymous)])
+        )
+        self.out.csv("erasures.csv", self.out.first("erasures", rows))
+
+    def _someone(self) -> tuple[int, int]:
+        """A day, and an account registered before it."""
+        account = int(self.chance.integers(0, self.crowd.accounts))
+        first = max(int(self.crowd.registered_day[account]) + 1, 0)
+        last = self.calendar.days
+        return int(self.chance.integers(min(first, last - 1), last)), account
+
+    def _when(self, day: int) -> dt.datetime:
+        return self.calendar.instant(day, self.chance.integers(25_000, 80_000))
+
+    def _one_of(self, things: Any) -> Any:
+        return things[int(self.chance.integers(0, len(things)))]
+
+    def _points(self, least: int, steps: int, share: float) -> int:
+        return least + int(self.chance.binomial(steps, share))
+
+    def _sentiment(self, mean: float, spread: float) -> float:
+        return round(float(np.clip(self.chance.normal(mean, spread), -1, 1)), 2)
