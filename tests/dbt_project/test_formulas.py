@@ -9,7 +9,7 @@ from orchestration import models, settings
 from orchestration.settings import Home
 from tests.refresh.small import Small, invoke, payment
 
-# Models whose formulas have a known answer in docs/definitions or worked out by hand.
+# Models whose formulas have a known answer, published or worked out by hand.
 WITH_FORMULAS = {
     "engagement",
     "identity_coverage",
