@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from orchestration import batches, landing, publisher
@@ -134,10 +135,11 @@ JSON = '{"payment_id": 1, "account_id": "ä", "paid_at": "2024-05-01", "amount":
             {"options": {"header": False, "columns": NAMES}},
         ),
         ("f.csv.gz", gzip.compress(LINES.encode()), {}),
+        ("f.csv.zst", pa.Codec("zstd").compress(LINES.encode(), asbytes=True), {}),
         ("f.jsonl", JSON.encode(), {}),
         ("f.txt", "001ä       20240501   5.00\n".encode(), FIXED_WIDTH),
     ],
-    ids=["csv", "byte-order mark", "cp1252", "no header", "gz", "json lines", "fixed width"],
+    ids=["csv", "byte-order mark", "cp1252", "no header", "gz", "zst", "json lines", "fixed width"],
 )
 def test_the_same_row_lands_from_every_kind_of_file(
     site: Site, name: str, content: bytes, stated: dict[str, Any]
