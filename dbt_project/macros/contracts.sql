@@ -4,11 +4,11 @@
     {{ return(graph.sources['source.arvo.landing.' ~ feed]) }}
 {%- endmacro %}
 
-{# The columns of a feed's contract, as a select list. #}
-{% macro contract_columns(feed) -%}
+{# The columns of a feed's contract, as a select list; of that relation, if one is named. #}
+{% macro contract_columns(feed, relation=none) -%}
 {%- if execute -%}
 {%- for column in contract(feed).columns -%}
-{{ column }}{{ ',\n        ' if not loop.last }}
+{{ relation ~ '.' if relation }}{{ column }}{{ ',\n        ' if not loop.last }}
 {%- endfor -%}
 {%- else -%}
 *

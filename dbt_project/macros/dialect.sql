@@ -136,3 +136,33 @@
 {%- endmacro %}
 {% macro default__rows_by_day() -%}append{%- endmacro %}
 {% macro spark__rows_by_day() -%}insert_overwrite{%- endmacro %}
+
+{# How a model is kept whose new rows replace those of the same key. On Spark, whose plain tables
+   cannot take rows out, it is made anew. #}
+{% macro kept_by_key() -%}
+    {{ adapter.dispatch('kept_by_key')() }}
+{%- endmacro %}
+{% macro default__kept_by_key() -%}incremental{%- endmacro %}
+{% macro spark__kept_by_key() -%}table{%- endmacro %}
+
+{# A digest of eight bytes; the same value has the same one within an engine. #}
+{% macro hash_of(value) -%}
+    {{ adapter.dispatch('hash_of')(value) }}
+{%- endmacro %}
+{% macro default__hash_of(value) -%}
+    hash({{ value }})
+{%- endmacro %}
+{% macro spark__hash_of(value) -%}
+    xxhash64({{ value }})
+{%- endmacro %}
+
+{# Number of the half hour an instant lies in, counted from 1970. #}
+{% macro half_hour_of(instant) -%}
+    {{ adapter.dispatch('half_hour_of')(instant) }}
+{%- endmacro %}
+{% macro default__half_hour_of(instant) -%}
+    cast(floor(epoch_us({{ instant }}) / 1800000000.0) as bigint)
+{%- endmacro %}
+{% macro spark__half_hour_of(instant) -%}
+    cast(floor(unix_micros({{ instant }}) / 1800000000.0) as bigint)
+{%- endmacro %}

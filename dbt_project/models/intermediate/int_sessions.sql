@@ -18,20 +18,32 @@ with
 
 events as (
 
-    select
-        event_id,
-        visitor_id,
-        account_id,
-        occurred_at,
-        day,
-        event_type,
-        channel,
-        device,
-        country
-    from {{ ref('stg_events') }}
+    select * from {{ ref('stg_events') }}
     {% if is_incremental() -%}
     where day in ({{ days_around_pending(-3, 3) }})
     {%- endif %}
+
+),
+
+visits as (
+
+    -- Events of one half hour lie too close together for a gap: they are summed first,
+    -- and only the sums, a sixth as many, are put in order.
+    select
+        visitor_id,
+        day,
+        {{ half_hour_of('occurred_at') }}
+            as half_hour,
+        min(occurred_at) as started_at,
+        max(occurred_at) as ended_at,
+        count(*) as event_count,
+        count(*) filter (where event_type = 'page_view') as page_views,
+        {{ earliest('account_id', 'occurred_at') }} as account_id,
+        {{ earliest('channel', 'occurred_at') }} as channel,
+        {{ earliest('device', 'occurred_at') }} as device,
+        {{ earliest('country', 'occurred_at') }} as country
+    from events
+    group by visitor_id, day, {{ half_hour_of('occurred_at') }}
 
 ),
 
@@ -39,10 +51,10 @@ with_previous as (
 
     select
         *,
-        lag(occurred_at) over visit as previous_at,
-        lag(day) over visit as previous_day
-    from events
-    window visit as (partition by visitor_id order by occurred_at, event_id)
+        lag(ended_at) over (
+            partition by visitor_id order by started_at
+        ) as previous_at
+    from visits
 
 ),
 
@@ -51,40 +63,8 @@ with_gaps as (
     select
         *,
         previous_at is null
-        or {{ seconds_between('previous_at', 'occurred_at') }} > 1800 as is_after_gap
+        or {{ seconds_between('previous_at', 'started_at') }} > 1800 as is_after_gap
     from with_previous
-
-),
-
-started_days as (
-
-    -- Days on which a visitor started by the gap rule: the next midnight lets him pass.
-    select
-        visitor_id,
-        {{ add_days('day', 1) }} as next_day
-    from with_gaps
-    where is_after_gap
-    group by visitor_id, day
-
-),
-
-with_starts as (
-
-    select
-        with_gaps.*,
-        case
-            when with_gaps.is_after_gap then 1
-            when
-                with_gaps.previous_day < with_gaps.day
-                and started_days.visitor_id is null
-                then 1
-            else 0
-        end as is_start
-    from with_gaps
-    left join started_days
-        on
-            with_gaps.visitor_id = started_days.visitor_id
-            and with_gaps.day = started_days.next_day
 
 ),
 
@@ -92,12 +72,28 @@ numbered as (
 
     select
         *,
-        sum(is_start) over (
+        count(*) filter (where is_after_gap) over visitor_visits as gap_count,
+        max(day) filter (where is_after_gap) over visitor_visits as gap_day
+    from with_gaps
+    window
+        visitor_visits as (
             partition by visitor_id
-            order by occurred_at, event_id
+            order by started_at
             rows between unbounded preceding and current row
-        ) as session_number
-    from with_starts
+        )
+
+),
+
+cut as (
+
+    -- The first midnight lets a running session pass, as its visitor started it the day
+    -- before; at every later one he had started nothing the day before.
+    select
+        *,
+        case
+            when day > {{ add_days('gap_day', 1) }} then day else gap_day
+        end as first_day
+    from numbered
 
 ),
 
@@ -106,16 +102,16 @@ sessions as (
     select
         min(day) as day,
         visitor_id,
-        {{ earliest('account_id', 'occurred_at') }} as account_id,
-        min(occurred_at) as started_at,
-        max(occurred_at) as ended_at,
-        count(*) as event_count,
-        count(*) filter (where event_type = 'page_view') as page_views,
-        {{ earliest('channel', 'occurred_at') }} as channel,
-        {{ earliest('device', 'occurred_at') }} as device,
-        {{ earliest('country', 'occurred_at') }} as country
-    from numbered
-    group by visitor_id, session_number
+        {{ earliest('account_id', 'started_at') }} as account_id,
+        min(started_at) as started_at,
+        max(ended_at) as ended_at,
+        cast(sum(event_count) as bigint) as event_count,
+        cast(sum(page_views) as bigint) as page_views,
+        {{ earliest('channel', 'started_at') }} as channel,
+        {{ earliest('device', 'started_at') }} as device,
+        {{ earliest('country', 'started_at') }} as country
+    from cut
+    group by visitor_id, gap_count, first_day
 
 ),
 

@@ -15,6 +15,9 @@ with
 events as (
 
     select * from {{ ref('stg_events') }}
+    {% if is_incremental() -%}
+    where day in ({{ days_around_pending(-1, 1) }})
+    {%- endif %}
 
 ),
 
@@ -27,37 +30,30 @@ refresh as (
 reading as (
 
     select
-        event_id,
-        visitor_id,
-        content_id,
-        event_type,
-        occurred_at,
-        day,
+        *,
         lag(event_type) over page as previous_type,
+        lag(day) over page as previous_day,
         {{ seconds_between('lag(occurred_at) over page', 'occurred_at') }}
-            as seconds_before,
-        lag(day) over page as previous_day
+            as seconds_before
     from events
-    where
-        event_type in ('page_view', 'heartbeat')
-        {% if is_incremental() -%}
-        and day in ({{ days_around_pending(-1, 1) }})
-        {%- endif %}
-    window page as (
-        partition by visitor_id, content_id
-        order by occurred_at, event_type desc, event_id
-    )
+    window
+        page as (
+            partition by
+                visitor_id, content_id, event_type in ('page_view', 'heartbeat')
+            order by occurred_at, event_type desc, event_id
+        )
 
 ),
 
 measured as (
 
     select
-        reading.event_id,
+        reading.*,
         -- The first heartbeat of a page view proves the shortest visit that counts; the
         -- next ones the time since the one before, or what a sleeping tab may at most
         -- hide.
         case
+            when reading.event_type <> 'heartbeat' then null
             when
                 reading.previous_type = 'heartbeat'
                 and reading.previous_day >= {{ add_days('reading.day', -1) }}
@@ -66,41 +62,33 @@ measured as (
         end as heartbeat_seconds
     from reading
     cross join refresh
-    where reading.event_type = 'heartbeat'
+    {% if is_incremental() -%}
+    where reading.day in ({{ days_around_pending(0, 1) }})
+    {%- endif %}
 
 ),
 
 by_content as (
 
     select
-        events.day,
-        events.visitor_id,
-        events.account_id,
-        events.device,
-        events.placement,
-        events.content_id,
+        day,
+        visitor_id,
+        account_id,
+        device,
+        placement,
+        content_id,
         count(*) as event_count,
-        count(*) filter (where events.event_type = 'page_view') as page_views,
+        count(*) filter (where event_type = 'page_view') as page_views,
         -- Seconds that the source reports itself win over those reckoned from
         -- heartbeats.
         coalesce(
-            sum(cast(events.engaged_seconds as decimal(18, 3))),
-            sum(cast(measured.heartbeat_seconds as decimal(18, 3)))
+            sum(cast(engaged_seconds as decimal(18, 3))),
+            sum(cast(heartbeat_seconds as decimal(18, 3)))
         ) as engaged_seconds,
-        min(events.occurred_at) as first_at,
-        max(events.occurred_at) as last_at
-    from events
-    left join measured on events.event_id = measured.event_id
-    {% if is_incremental() -%}
-    where events.day in ({{ days_around_pending(0, 1) }})
-    {%- endif %}
-    group by
-        events.day,
-        events.visitor_id,
-        events.account_id,
-        events.device,
-        events.placement,
-        events.content_id
+        min(occurred_at) as first_at,
+        max(occurred_at) as last_at
+    from measured
+    group by day, visitor_id, account_id, device, placement, content_id
 
 ),
 

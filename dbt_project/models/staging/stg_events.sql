@@ -1,70 +1,39 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy=rows_by_day(),
-        pre_hook="{{ delete_days(days_around_pending(0, 0)) }}",
-    )
-}}
-
 with
 
 landed as (
 
-    select * from {{ source('landing', 'events') }}
+    select * from {{ source('run', 'all_events') }}
+
+),
+
+repeats as (
+
+    select * from {{ ref('stg_event_repeats') }}
 
 ),
 
 repeated as (
 
-    select event_id
-    from landed
-    group by event_id
-    having count(*) > 1
+    select event_id as repeated_id from repeats
 
 ),
 
-ranked as (
+final as (
 
-    -- Only what was delivered more than once is put in order: that is little.
+    -- A join and not `not in`: DuckDB 2.0 never ends a `limit` over a union with that.
     select
-        landed.*,
-        row_number() over (
-            partition by event_id
-            order by received_at nulls last, occurred_at, {{ contract_order('events') }}
-        ) as delivery_rank
+        landed.day,
+        {{ contract_columns('events', 'landed') }}
     from landed
-    where event_id in (select event_id from repeated)
-
-),
-
-unique_events as (
-
-    select
-        day,
-        {{ contract_columns('events') }}
-    from landed
-    where event_id not in (select event_id from repeated)
+    left join repeated on landed.event_id = repeated.repeated_id
+    where repeated.repeated_id is null
 
     union all
 
     select
         day,
         {{ contract_columns('events') }}
-    from ranked
-    where delivery_rank = 1
-
-),
-
-final as (
-
-    select unique_events.*
-    from unique_events
-    {% if is_incremental() -%}
-    -- A day rebuilt for another reason may hold a copy that lost to one of a day that
-    -- is not: had the copy been new, that day would be rebuilt with it.
-    left join {{ this }} as held on unique_events.event_id = held.event_id
-    where held.event_id is null
-    {%- endif %}
+    from repeats
 
 )
 

@@ -38,6 +38,7 @@ aged_days as (
         {{ days_between('customer_days.day', 'refresh.as_of_day') }} as age_days
     from customer_days
     cross join refresh
+    where customer_days.day > {{ add_days('refresh.as_of_day', -60) }}
 
 ),
 
@@ -45,7 +46,6 @@ windows as (
 
     select
         customer_id,
-        min(age_days) as recency_days,
         count(*) filter (where age_days < 30) as active_days_30d,
         count(*) filter (where age_days >= 30 and age_days < 60)
             as active_days_prior_30d,
@@ -83,8 +83,9 @@ measured as (
     -- Without events nothing is known; with them, a customer without any was not there.
     select
         customers.customer_id,
-        windows.recency_days,
         caps.page_views_cap,
+        {{ days_between('customers.last_seen_day', 'refresh.as_of_day') }}
+            as recency_days,
         case when feeds.has_events then coalesce(sessions.sessions_30d, 0) end
             as sessions_30d,
         case when feeds.has_events then coalesce(windows.active_days_30d, 0) end
@@ -98,6 +99,7 @@ measured as (
                 then coalesce(windows.engaged_seconds_30d, 0)
         end as engaged_seconds_30d
     from customers
+    cross join refresh
     cross join feeds
     cross join measuring
     cross join caps
