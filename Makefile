@@ -11,8 +11,9 @@ INSTALL := $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editab
 demo: $(VENV)/.runtime
 	$(BIN)/arvo demo
 
-docs: $(VENV)/.runtime
+docs: $(VENV)/.dev
 	$(BIN)/python -m orchestration.marts_page
+	$(BIN)/python -m tests.faults
 
 ui: $(VENV)/.runtime
 	$(BIN)/arvo ui

@@ -9,16 +9,24 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestration.errors import ConfigurationError, SystemFailure
 from orchestration.settings import Home
 
+T = TypeVar("T")
+
 MANIFEST = "manifest.json"
+# The list of an archive (archives.py), and its batches' bad rows.
+ARCHIVE = "archive.json"
+QUARANTINE = "quarantine.parquet"
 INCOMING = ".incoming"
+# How files in quarantine are called while they are written: by landing, by DuckDB.
+HALF_WRITTEN = (".", "tmp_")
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,19 @@ class Part:
     row_count: int
     sha256: str
     day: dt.date | None = None
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The folder that holds a batch's rows together with those of others.
+
+    Attributes:
+        name: The folder's, in the feed's.
+        parts: Its files; their rows name their batch.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,8 @@ class Manifest:
         read_count: Rows of the source; = landed + quarantined + filtered (by `where`).
         days: Local day → landed rows, by the contract's time column.
         last_day: Latest local day of a thing that happened, or None for timeless rows.
+        parts: Its files, unless an archive holds its rows.
+        archive: The archive that does.
     """
 
     batch_id: str
@@ -62,6 +85,7 @@ class Manifest:
     days: dict[dt.date, int]
     last_day: dt.date | None
     parts: tuple[Part, ...]
+    archive: Archive | None = None
 
     @property
     def first_day(self) -> dt.date | None:
@@ -70,22 +94,27 @@ class Manifest:
 
     def to_json(self) -> str:
         """The manifest as it is written beside the rows."""
-        return json.dumps(_jsonable(asdict(self)), indent=1, sort_keys=True) + "\n"
+        return json.dumps(self.stated(), indent=1, sort_keys=True) + "\n"
+
+    def stated(self) -> dict[str, Any]:
+        """The manifest as JSON holds it; where its rows lie is not part of it."""
+        return {k: v for k, v in _jsonable(asdict(self)).items() if k != "archive"}
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
         """The manifest in a text that `to_json` wrote."""
-        stated: dict[str, Any] = json.loads(text)
+        return cls.from_stated(json.loads(text))
+
+    @classmethod
+    def from_stated(cls, stated: dict[str, Any]) -> "Manifest":
+        """The manifest that `stated` gave."""
         stated["columns"] = tuple(stated["columns"])
         stated["ignored_columns"] = tuple(stated["ignored_columns"])
         stated["days"] = {
             dt.date.fromisoformat(day): count for day, count in stated["days"].items()
         }
         stated["last_day"] = _day(stated["last_day"])
-        stated["parts"] = tuple(
-            Part(part["name"], part["row_count"], part["sha256"], _day(part["day"]))
-            for part in stated["parts"]
-        )
+        stated["parts"] = _parts(stated["parts"])
         return cls(**stated)
 
 
@@ -108,7 +137,16 @@ def committed(home: Home, feed: str) -> list[Manifest]:
     Raises:
         SystemFailure: A batch's manifest cannot be read.
     """
-    return _manifests(home.landing / feed)
+    folder = home.landing / feed
+    replaced: set[str] = set()
+    archived: list[tuple[str, list[Manifest]]] = []
+    for path in sorted(folder.glob(f"[!.]*/{ARCHIVE}")):
+        names, members = _read(path, _members)
+        replaced |= names
+        archived.append((path.parent.name, members))
+    loose = [m for m in _manifests(folder) if m.batch_id not in replaced]
+    found = loose + [m for name, ms in archived if name not in replaced for m in ms]
+    return sorted(found, key=lambda manifest: manifest.batch_id)
 
 
 def discarded(home: Home, feed: str) -> list[Manifest]:
@@ -116,21 +154,13 @@ def discarded(home: Home, feed: str) -> list[Manifest]:
     return _manifests(home.discarded / feed)
 
 
-def is_superseded(manifest: Manifest, others: Iterable[Manifest]) -> bool:
-    """Whether the same file was landed again because its mapping changed since."""
-    return any(
-        other.source_sha256 == manifest.source_sha256
-        and other.source_path == manifest.source_path
-        and other.mapping != manifest.mapping
-        for other in others
-    )
-
-
 def active(home: Home, feed: str, mapping: str | None) -> list[Manifest]:
-    """The batches that count: all but those read anew since with the present mapping."""
+    """The batches that count: all but those whose file was read anew with the present mapping."""
     manifests = committed(home, feed)
-    present = [m for m in manifests if m.mapping == mapping]
-    return [m for m in manifests if m.mapping == mapping or not is_superseded(m, present)]
+    anew = {(m.source_path, m.source_sha256) for m in manifests if m.mapping == mapping}
+    return [
+        m for m in manifests if m.mapping == mapping or (m.source_path, m.source_sha256) not in anew
+    ]
 
 
 def incoming(home: Home, feed: str, name: str) -> Path:
@@ -143,41 +173,147 @@ def incoming(home: Home, feed: str, name: str) -> Path:
 
 def commit(home: Home, folder: Path, manifest: Manifest) -> None:
     """Makes a written batch part of landing, by one rename after everything is on disk."""
-    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-    for path in sorted(folder.rglob("*")):
-        sync(path)
-    sync(folder)
+    seal(folder, MANIFEST, manifest.to_json())
     target = home.landing / manifest.feed / manifest.batch_id
     folder.rename(target)
     sync(target.parent)
+    # The feed's folder may be as new as the batch.
+    sync(home.landing)
+
+
+def seal(folder: Path, name: str, text: str) -> None:
+    """Writes the last file of a folder and forces all of it to disk."""
+    (folder / name).write_text(text, encoding="utf-8")
+    for path in sorted(folder.rglob("*")):
+        sync(path)
+    sync(folder)
+
+
+def archive_json(
+    parts: Sequence[Part], replaced: Sequence[str], members: Sequence[Manifest]
+) -> str:
+    """The list of an archive: its files, the folders it takes the place of, its batches."""
+    listed = {
+        "parts": [_jsonable(asdict(part)) for part in parts],
+        "replaces": list(replaced),
+        "batches": [member.stated() for member in members],
+    }
+    return json.dumps(listed, indent=1, sort_keys=True) + "\n"
+
+
+def clear_replaced(home: Home, feed: str) -> None:
+    """Removes the folders that an archive has taken the place of, and their quarantine."""
+    paths = sorted((home.landing / feed).glob(f"[!.]*/{ARCHIVE}"))
+    replaced = {path.parent.name: _read(path, _members)[0] for path in paths}
+    gone = frozenset[str]().union(*replaced.values())
+    # What a replaced archive replaced is gone for long: a batch taken out of it may be back.
+    for name in sorted({name for each in replaced.keys() - gone for name in replaced[each]}):
+        (home.quarantine / feed / f"{name}.parquet").unlink(missing_ok=True)
+        shutil.rmtree(home.landing / feed / name, ignore_errors=True)
+
+
+def part_paths(
+    home: Home, manifests: Iterable[Manifest], days: Container[dt.date] | None = None
+) -> list[str]:
+    """Files of the batches that no archive holds; of days only, where rows are kept by day."""
+    return [
+        str(home.landing / m.feed / m.batch_id / part.name)
+        for m in manifests
+        for part in m.parts
+        if days is None or part.day is None or part.day in days
+    ]
+
+
+def archive_paths(
+    home: Home, manifests: Iterable[Manifest], days: Container[dt.date] | None = None
+) -> list[str]:
+    """Files of the archives that hold these batches; they hold rows of others, too."""
+    archives = {(m.feed, m.archive) for m in manifests if m.archive is not None}
+    return sorted(
+        str(home.landing / feed / archive.name / part.name)
+        for feed, archive in archives
+        for part in archive.parts
+        if days is None or part.day is None or part.day in days
+    )
+
+
+def quarantine_sql(home: Home, manifests: Sequence[Manifest]) -> str | None:
+    """A query over the bad rows of batches of a feed, with the batch of each; None for none."""
+    bad = [m for m in manifests if m.quarantined_count]
+    loose = [
+        str(home.quarantine / m.feed / f"{m.batch_id}.parquet") for m in bad if m.archive is None
+    ]
+    archived = {str(home.landing / m.feed / m.archive.name / QUARANTINE) for m in bad if m.archive}
+    selects = []
+    if loose:
+        selects.append(
+            "select source_row, reasons, source, row_hash, substr(parse_filename(filename), 1, 32) "
+            f"as batch_id from read_parquet({_listed(loose)}, filename = true)"
+        )
+    if archived:
+        ids = ", ".join(f"'{m.batch_id}'" for m in bad if m.archive)
+        selects.append(
+            "select source_row, reasons, source, row_hash, batch_id "
+            f"from read_parquet({_listed(sorted(archived))}) where batch_id in ({ids})"
+        )
+    return " union all ".join(selects) or None
+
+
+def _listed(paths: Sequence[str]) -> str:
+    return "[" + ", ".join("'" + path.replace("'", "''") + "'" for path in paths) + "]"
 
 
 def clean(home: Home) -> None:
     """Removes what a killed refresh left of batches it never committed."""
+    for path in home.landing.glob(f"*/[!.]*/{ARCHIVE}"):
+        clear_replaced(home, path.parent.parent.name)
     for folder in home.landing.glob(f"*/{INCOMING}-*"):
         shutil.rmtree(folder, ignore_errors=True)
+    for path in home.quarantine.glob("*/*"):
+        if path.name.startswith(HALF_WRITTEN):
+            path.unlink(missing_ok=True)
 
 
-def discard(home: Home, name: str) -> Manifest:
-    """Takes one batch out of landing; the next refresh builds without it.
+def find(home: Home, name: str) -> Manifest:
+    """The one batch whose id starts like this.
 
     Raises:
-        ConfigurationError: No batch, or more than one, has an id that starts like this.
+        ConfigurationError: There is none, or more than one.
     """
-    found = [path for path in sorted(home.landing.glob("*/*")) if path.name.startswith(name)]
+    feeds = sorted(path.name for path in home.landing.iterdir())
+    found = [m for feed in feeds for m in committed(home, feed) if m.batch_id.startswith(name)]
     if len(found) != 1:
         told = "no batch" if not found else f"{len(found)} batches"
         raise ConfigurationError(
             f"{told} in {home.landing} has an id that starts with '{name}'. "
             "`arvo status --batches` lists them."
         )
-    manifest = Manifest.from_json((found[0] / MANIFEST).read_text(encoding="utf-8"))
+    return found[0]
+
+
+def discard(home: Home, manifest: Manifest) -> None:
+    """Takes a batch that no archive holds out of landing; the next refresh builds without it."""
+    folder = home.landing / manifest.feed / manifest.batch_id
     target = home.discarded / manifest.feed / manifest.batch_id
     target.parent.mkdir(parents=True, exist_ok=True)
-    found[0].rename(target)
+    folder.rename(target)
     sync(target.parent)
-    sync(found[0].parent)
-    return manifest
+    sync(folder.parent)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a small file; killed, or on a full disk, it leaves what was there before."""
+    working = path.with_name(f".{path.name}")
+    try:
+        with working.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        working.replace(path)
+    except BaseException:
+        working.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
 
 
 def sync(path: Path) -> None:
@@ -191,17 +327,43 @@ def sync(path: Path) -> None:
 
 def _manifests(folder: Path) -> list[Manifest]:
     paths = sorted(folder.glob(f"[!.]*/{MANIFEST}"))
-    return [_read(path) for path in paths]
+    return [_read(path, _manifest) for path in paths]
 
 
-def _read(path: Path) -> Manifest:
+def _manifest(path: Path) -> Manifest:
+    return Manifest.from_json(path.read_text("utf-8"))
+
+
+def _members(path: Path) -> tuple[frozenset[str], list[Manifest]]:
+    """What an archive's list names as replaced, and its batches."""
+    listed = json.loads(path.read_text("utf-8"))
+    archive = Archive(path.parent.name, _parts(listed["parts"]))
+    members = [replace(Manifest.from_stated(each), archive=archive) for each in listed["batches"]]
+    return frozenset(listed["replaces"]), members
+
+
+def _parts(stated: Sequence[Mapping[str, Any]]) -> tuple[Part, ...]:
+    return tuple(
+        Part(part["name"], part["row_count"], part["sha256"], _day(part["day"])) for part in stated
+    )
+
+
+def _read(path: Path, read: Callable[[Path], T]) -> T:
     try:
-        return Manifest.from_json(path.read_text(encoding="utf-8"))
+        found = path.stat()
+        parsed: T = _parsed(path, read, found.st_mtime_ns, found.st_size)
+        return parsed
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SystemFailure(
             f"{path} cannot be read as the manifest of a batch ({error}). Nothing was changed. "
             f"Move {path.parent} away and refresh: its source file is then landed again."
         ) from error
+
+
+@lru_cache(maxsize=100_000)
+def _parsed(path: Path, read: Callable[[Path], T], modified_ns: int, size: int) -> T:
+    """A list of batches, read once: a refresh asks for all of them again and again."""
+    return read(path)
 
 
 def _jsonable(value: Any) -> Any:

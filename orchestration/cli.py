@@ -12,12 +12,13 @@ import shutil
 import sys
 import textwrap
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from orchestration import publisher, settings
-from orchestration.errors import ArvoError, ConfigurationError
+from orchestration.errors import ArvoError, ConfigurationError, SystemFailure
 from orchestration.publisher import Publisher
 from orchestration.settings import Home
 
@@ -43,6 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("stopped. What was published before stays as it is; run it again at any time.")
         return 130
+    except Exception as error:
+        # A defect, or a system that gave out: never the exit code of a refusal.
+        traceback.print_exc()
+        _complain(
+            f"arvo failed unexpectedly ({type(error).__name__}: {error}). What was published "
+            "before stays as it is. If this names a disk or a limit, make room or raise it; else "
+            "please report it with the lines above."
+        )
+        return SystemFailure.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -238,11 +248,12 @@ def _pseudonym(asked: argparse.Namespace) -> int:
 
 
 def _discard(asked: argparse.Namespace) -> int:
-    from orchestration import batches, refresh
+    from orchestration import archives, batches, refresh
 
     home = _home(asked)
     with refresh.lock(home, "arvo discard"):
-        manifest = batches.discard(home, asked.batch)
+        manifest = batches.find(home, asked.batch)
+        archives.discard(home, manifest)
     print(
         f"discarded batch {manifest.batch_id} of {manifest.feed} ({manifest.source_path}); it is "
         f"kept in {home.discarded}. The next refresh builds without it."

@@ -13,6 +13,10 @@ import yaml
 from orchestration.settings import project_root
 
 DEFAULT_TOLERATED_BAD_SHARE = 0.01
+# Beyond any id or address; longer ones are free text, or two lines read as one.
+DEFAULT_MAX_LENGTH = 2048
+# Before the web there were no readers to measure.
+DEFAULT_EARLIEST = "1990-01-01"
 
 # Contract types are written so that DuckDB and Spark both read them; landing is DuckDB.
 DUCKDB_TYPES = {"string": "varchar", "timestamp": "timestamp"}
@@ -32,13 +36,20 @@ class Column:
     maximum: float | None = None
     pattern: str | None = None
     max_length: int | None = None
+    earliest: str = DEFAULT_EARLIEST
     not_future: bool = False
+    not_before: str | None = None
     drop_query: bool = False
 
     @property
     def duckdb_type(self) -> str:
         """The column's type as DuckDB writes it."""
         return DUCKDB_TYPES.get(self.data_type, self.data_type)
+
+    @property
+    def is_id(self) -> bool:
+        """Whether the column names a thing or a person."""
+        return self.name.endswith("_id")
 
 
 @dataclass(frozen=True)

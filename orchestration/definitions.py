@@ -1,7 +1,6 @@
 """Assembles everything Dagster shows, explicitly, and nothing else."""
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
 from orchestration import assets, models, publisher, schedules, settings
 
@@ -26,7 +25,7 @@ def defs() -> dg.Definitions:
         schedules=[schedules.daily_schedule(stated, job)],
         sensors=[schedules.new_files_sensor(stated, job)],
         resources={
-            "dbt": DbtCliResource(
+            "dbt": assets.Dbt(
                 project_dir=project,
                 profiles_dir=project,
                 dbt_executable=models.dbt_executable(),

@@ -8,7 +8,7 @@ sources/'s business, how a batch is committed batches.py's.
 
 import datetime as dt
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,17 +17,35 @@ import duckdb
 
 from orchestration import batches, pseudonyms, settings
 from orchestration.batches import Manifest, Part
-from orchestration.contracts import Column, Contract
+from orchestration.contracts import DEFAULT_MAX_LENGTH, Column, Contract
 from orchestration.errors import ConfigurationError, RefusedError, SystemFailure
 from orchestration.publisher import FeedConfig, nearest
 from orchestration.settings import Home
 from orchestration.sources import files
 from orchestration.sources.files import Relation, SourceFile, identifier, literal
+from quality import identifiers
 
 EXAMPLES = 3
 # A collector's clock may run a little ahead of ours.
 CLOCK_TOLERANCE = dt.timedelta(minutes=5)
 REASON_VALUE_LENGTH = 60
+# An id that went through a spreadsheet or a column with gaps: 1234.0, 9.22E+18.
+FLOATING_POINT = r"^-?([0-9]+\.0+|[0-9](\.[0-9]+)?[eE]\+[0-9]+|[0-9]\.[0-9]+[eE][0-9]+)$"
+# What collectors write where they know nobody; pseudonymised, all of them would be one customer.
+PLACEHOLDERS = (
+    "null",
+    "(null)",
+    "none",
+    "nil",
+    "nan",
+    "n/a",
+    "undefined",
+    "[object object]",
+    "00000000-0000-0000-0000-000000000000",
+)
+# A spreadsheet that opens an export of a mart would run it. Ids may begin with a minus.
+FORMULA = r"^(=|[+@-].*([A-Za-z]\(|\|))"
+SHORTEST_ADDRESS = 7
 # A value is particular to its row; what stands before it is the kind of mistake.
 KIND_OF_REASON = "regexp_replace(reason, '^(line) [0-9]+|(: [^:]*): .*$', '\\1\\2')"
 
@@ -103,13 +121,15 @@ def land(home: Home, config: FeedConfig, secret: bytes, now: dt.datetime) -> Lan
         key=lambda file: (file.modified_ns, str(file.path)),
     )
     new: list[Manifest] = []
-    if not all(is_known(file, config, known) for file in found):
+    held = _Held(config, known)
+    if not all(held.has(file) for file in found):
         with workspace(home, config.feed) as (connection, scratch):
             work = _Work(connection, scratch, home, config, secret, now, known)
             for file in found:
-                if not is_known(file, config, known):
-                    known.append(_land_file(work, file))
-                    new.append(known[-1])
+                if not held.has(file):
+                    new.append(_land_file(work, file))
+                    known.append(new[-1])
+                    held.add(new[-1])
     return Landed(config.feed, tuple(new), len(found) - len(new))
 
 
@@ -129,18 +149,40 @@ def no_file(config: FeedConfig) -> str:
     )
 
 
-def is_known(file: SourceFile, config: FeedConfig, known: list[Manifest]) -> bool:
-    """Whether a file's content has landed with the present mapping already.
+class _Held:
+    """The contents that have landed with the present mapping, by digest and time of the file."""
 
-    A path that carries an older content again (a restored export) is new: it is the latest
-    word on its rows. The same content under another path is a copy, and known.
-    """
-    mapped = [m for m in known if m.mapping == config.fingerprint]
-    same_path = [m for m in mapped if m.source_path == str(file.path)]
-    if same_path:
-        latest = max(same_path, key=lambda m: m.source_modified_ns)
-        return latest.source_sha256 == file.sha256
-    return any(m.source_sha256 == file.sha256 for m in mapped)
+    def __init__(self, config: FeedConfig, known: Iterable[Manifest]) -> None:
+        self._config = config
+        self._last: dict[str, int] = {}
+        self._landed: list[Manifest] = []
+        for manifest in known:
+            self.add(manifest)
+
+    def add(self, manifest: Manifest) -> None:
+        """Takes note of a batch, unless another mapping made it."""
+        if manifest.mapping == self._config.fingerprint:
+            self._landed.append(manifest)
+            sha256, time = manifest.source_sha256, manifest.source_modified_ns
+            self._last[sha256] = max(time, self._last.get(sha256, time))
+
+    def has(self, file: SourceFile) -> bool:
+        """Whether a file's content is held already.
+
+        A copy is, and so is a file that was only touched. Where the file's time decides which
+        version of a row is latest, content that comes back after something else landed is new:
+        it is the latest word on its rows, whatever its name and whichever of them came first.
+        """
+        last = self._last.get(file.sha256)
+        if last is None:
+            return False
+        if self._config.contract.wins == "first" or file.modified_ns <= last:
+            return True
+        return not any(
+            last <= m.source_modified_ns <= file.modified_ns
+            for m in self._landed
+            if m.source_sha256 != file.sha256
+        )
 
 
 @contextmanager
@@ -245,25 +287,39 @@ def _missing_column(message: str) -> str | None:
 def _land_file(work: _Work, file: SourceFile) -> Manifest:
     try:
         manifest, folder = _read_file(work, file)
-    except duckdb.Error as error:
+        if file.is_unchanged():
+            batches.commit(work.home, folder, manifest)
+            return manifest
+    except (duckdb.Error, OSError, SystemFailure) as error:
         if not file.path.exists():
-            raise SystemFailure(
-                f"{file.path} vanished while it was being read. Nothing of it landed; "
-                "refresh again when it is back."
-            ) from error
+            raise SystemFailure(_vanished(file)) from error
+        if isinstance(error, SystemFailure):
+            raise
         raise SystemFailure(
-            f"{file.path} could not be landed: {str(error).strip().splitlines()[0]} Nothing "
-            "of it landed. If the message names memory or disk, make room (or set "
-            "ARVO_MEMORY_LIMIT) and refresh again."
+            f"{file.path} could not be landed: {_told(error)}. Nothing of it landed. If the "
+            "message names memory or disk, make room (or set ARVO_MEMORY_LIMIT) and refresh again."
         ) from error
-    if not file.is_unchanged():
-        shutil.rmtree(folder, ignore_errors=True)
-        raise SystemFailure(
-            f"{file.path} changed while it was being read. Nothing of it landed; refresh "
-            "again when its writer is done (write to another name and rename it into place)."
-        )
-    batches.commit(work.home, folder, manifest)
-    return manifest
+    shutil.rmtree(folder, ignore_errors=True)
+    raise SystemFailure(
+        f"{file.path} changed while it was being read. Nothing of it landed; refresh again when "
+        "its writer is done (write to another name and rename it into place)."
+        if file.path.exists()
+        else _vanished(file)
+    )
+
+
+def _told(error: Exception) -> str:
+    text = str(error).strip().splitlines()[0].rstrip(".")
+    if "state machine reached an invalid state" in text:
+        return "its lines end in different ways, with and without a carriage return"
+    return text
+
+
+def _vanished(file: SourceFile) -> str:
+    return (
+        f"{file.path} vanished while it was being read. Nothing of it landed; refresh again when "
+        "it is back."
+    )
 
 
 def _read_file(work: _Work, file: SourceFile) -> tuple[Manifest, Path]:
@@ -279,10 +335,11 @@ def _read_file(work: _Work, file: SourceFile) -> tuple[Manifest, Path]:
         f"copy ({staging_sql(config, relation, mapped, work.now)}) to {literal(str(staged))} "
         "(format parquet, compression zstd)"
     )
+    _refuse_open_quote(connection, config, relation, file)
     counts = _counts(connection, staged, relation)
     name = _batch_name(config, file, known)
     _quarantine(connection, home, config.feed, name, staged, relation, counts)
-    _refuse_bad_share(connection, home, config, file, name, counts)
+    _refuse_bad_share(connection, home, config, relation, file, name, counts)
     folder = batches.incoming(home, config.feed, name)
     parts = _write_parts(connection, config, staged, folder, file, work.secret)
     written = sum(part.row_count for part in parts)
@@ -329,9 +386,9 @@ def _refuse_vanished_columns(
     file: SourceFile,
     known: list[Manifest],
 ) -> None:
-    earlier = [m for m in known if m.mapping == config.fingerprint]
+    earlier = {m.columns for m in known if m.mapping == config.fingerprint}
     names = {name.lower() for name in relation.columns}
-    lost = sorted({c for m in earlier for c in m.columns if c.lower() not in names})
+    lost = sorted({c for columns in earlier for c in columns if c.lower() not in names})
     if lost:
         raise RefusedError(
             f"feed '{config.feed}': {file.path} no longer has the column '{lost[0]}', which the "
@@ -390,6 +447,13 @@ def staging_sql(
     beside = [f"__source.{name} as {name}" for name in _unshadowed(config, relation)]
     rules = [rule for m in mapped for rule in _rules(m, now, config.time_zone)]
     rules += _row_rules(config.contract)
+    # Between two stray quotation marks of a text file lie whole rows.
+    rules += [
+        f"case when contains(__v_{m.column.name}, chr(10)) "
+        f"then '{m.column.name}: holds a line break, and perhaps the rows that follow' end"
+        for m in mapped
+        if relation.keeps_rejects and m.expression and m.column.data_type == "string"
+    ]
     return f"""
 with source as (
     select {", ".join(own)}, {number} as file_row_number, {broken} as __broken
@@ -512,6 +576,11 @@ def _rules(mapped: Mapped, now: dt.datetime, time_zone: str) -> list[str]:
         f"case when {condition} then {literal(f'{name}: {told}: ')} || {shown} end"
         for condition, told in _bounds(column, now, time_zone)
     ]
+    # What these find is not quoted: a reason may be shown to anybody.
+    rules += [
+        f"case when {condition} then '{name}: {told}' end"
+        for condition, told in _never_in_texts(column)
+    ]
     return rules
 
 
@@ -526,14 +595,49 @@ def _bounds(column: Column, now: dt.datetime, time_zone: str) -> Iterator[tuple[
         yield f"{name} > {column.maximum}", f"is more than {column.maximum:g}"
     if column.pattern:
         yield f"not regexp_full_match({name}, {literal(column.pattern)})", "has not the form due"
-    if column.max_length:
-        yield f"length({name}) > {column.max_length}", f"is longer than {column.max_length}"
+    if column.data_type == "string":
+        longest = column.max_length or DEFAULT_MAX_LENGTH
+        yield f"length({name}) > {longest}", f"is longer than {longest}"
+    if column.is_id:
+        yield (
+            f"regexp_matches({name}, '{FLOATING_POINT}')",
+            "was written as a floating-point number",
+        )
+    if column.pseudonym:
+        listed = ", ".join(literal(word) for word in PLACEHOLDERS)
+        yield f"lower({name}) in ({listed})", "is a placeholder, which would be one customer"
+    if column.data_type in ("timestamp", "date"):
+        yield f"{name} < {column.duckdb_type} '{column.earliest}'", f"lies before {column.earliest}"
+    if column.not_before:
+        yield f"{name} < {column.not_before}", f"lies before {column.not_before}"
     if column.not_future and column.data_type == "timestamp":
         limit = (now + CLOCK_TOLERANCE).isoformat(sep=" ")
         yield f"{name} > timestamp '{limit}'", "lies in the future"
     if column.not_future and column.data_type == "date":
         today = f"cast(timezone({literal(time_zone)}, timestamptz '{now.isoformat()}+00') as date)"
         yield f"{name} > {today}", "lies in the future"
+
+
+def _never_in_texts(column: Column) -> Iterator[tuple[str, str]]:
+    """What lands in no column; pseudonymised ones, which hold nothing of it, may be addresses."""
+    if column.data_type != "string":
+        return
+    name = column.name
+    yield f"contains({name}, chr(0))", "holds a NUL byte"
+    if column.pseudonym:
+        return
+    yield f"regexp_matches({name}, '{FORMULA}')", "reads like the formula of a spreadsheet"
+    # A case looks further only where it must; a conjunction always does.
+    address = f"regexp_matches({name}, '{identifiers.EMAIL_ADDRESS}')"
+    suspect = f"contains({name}, '@') or contains({name}, '%40')"
+    yield f"case when {suspect} then {address} end", "holds an e-mail address"
+    if column.max_length:
+        for pattern, told in (
+            (identifiers.PHONE_NUMBER, "holds a telephone number"),
+            (identifiers.IP_ADDRESS, "holds the address of a computer"),
+        ):
+            found = f"regexp_matches({name}, '{pattern}')"
+            yield f"case when length({name}) >= {SHORTEST_ADDRESS} then {found} end", told
 
 
 def _row_rules(contract: Contract) -> list[str]:
@@ -572,6 +676,24 @@ def _counts(connection: duckdb.DuckDBPyConnection, staged: Path, relation: Relat
     ).fetchone()
     good, bad, filtered = row or (0, 0, 0)
     return Counts(good, bad + _reject_count(connection, relation), filtered)
+
+
+def _refuse_open_quote(
+    connection: duckdb.DuckDBPyConnection, config: FeedConfig, relation: Relation, file: SourceFile
+) -> None:
+    """Refuses a file of which DuckDB did not see the rest, whatever share of it that was."""
+    if not relation.keeps_rejects:
+        return
+    row = connection.execute(
+        "select min(line) from reject_errors "
+        "where error_type = 'UNQUOTED VALUE' and contains(csv_line, chr(10))"
+    ).fetchone()
+    if row and row[0] is not None:
+        raise RefusedError(
+            f"feed '{config.feed}': {file.path} is refused, because a quotation mark in line "
+            f"{row[0]} is never closed: all that follows it reads as one value. Nothing of it "
+            "landed. Have the line mended; if the file quotes nothing, set options: {quote: ''}."
+        )
 
 
 def _reject_count(connection: duckdb.DuckDBPyConnection, relation: Relation) -> int:
@@ -622,15 +744,19 @@ def _refuse_bad_share(
     connection: duckdb.DuckDBPyConnection,
     home: Home,
     config: FeedConfig,
+    relation: Relation,
     file: SourceFile,
     name: str,
     counts: Counts,
 ) -> None:
-    considered = counts.good + counts.bad
-    if not counts.bad or counts.bad <= config.tolerated_bad_share * considered:
+    if not counts.bad:
         return
     path = home.quarantine / config.feed / f"{name}.parquet"
     quarantined = f"read_parquet({literal(str(path))})"
+    bad = counts.bad + _swallowed_count(connection, quarantined, relation)
+    considered = counts.good + bad
+    if bad <= config.tolerated_bad_share * considered:
+        return
     kinds = connection.execute(
         f"""select {KIND_OF_REASON} as kind, count(*)
             from (select unnest(reasons) as reason from {quarantined})
@@ -645,12 +771,29 @@ def _refuse_bad_share(
         f"row {number}: {reasons}" if number else reasons for reasons, number in examples
     )
     raise RefusedError(
-        f"feed '{config.feed}': {file.path} is refused, because {counts.bad:,} of its "
-        f"{considered:,} rows are bad, a share of {counts.bad / considered:.2%} where "
+        f"feed '{config.feed}': {file.path} is refused, because {bad:,} of its "
+        f"{considered:,} rows are bad, a share of {bad / considered:.2%} where "
         f"{config.tolerated_bad_share:.2%} is tolerated ({told}). For example: {shown}. Nothing "
         f"of it landed; the bad rows are in {path}. Have the export or the mapping mended, or "
         "raise the feed's tolerated_bad_share."
     )
+
+
+def _swallowed_count(
+    connection: duckdb.DuckDBPyConnection, quarantined: str, relation: Relation
+) -> int:
+    """Lines inside the bad rows of a text file, each of which may have been a row."""
+    if not relation.keeps_rejects:
+        return 0
+    # A line that could not be split stands as it was, a row that could as a JSON object.
+    row = connection.execute(
+        f"""select coalesce(sum(if(
+                source_row is null,
+                length(source) - length(replace(source, chr(10), '')),
+                (length(source) - length(replace(source, '\\n', ''))) // 2
+            )), 0) from {quarantined}"""
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _write_parts(
@@ -696,10 +839,11 @@ def _write_parts(
             f"copy ({query}) to {literal(str(target))} (format parquet, compression zstd)"
         ).fetchone()
         stats = [(target, int(row[0]) if row else 0)]
-    return tuple(sorted((_part(folder, *stat) for stat in stats), key=lambda part: part.name))
+    return tuple(sorted((part(folder, *stat) for stat in stats), key=lambda each: each.name))
 
 
-def _part(folder: Path, path: Path, row_count: int) -> Part:
+def part(folder: Path, path: Path, row_count: int) -> Part:
+    """What a manifest says of a file in a batch's folder."""
     name = path.relative_to(folder)
     day = name.parts[0].removeprefix("day=") if len(name.parts) > 1 else None
     digest = files.sha256(path)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import duckdb
 from orchestration import settings, warehouse
 from orchestration.errors import SystemFailure
 from orchestration.settings import Home
+from orchestration.warehouse import Plan
 from quality.gate import CheckResult
 
 MANIFEST = "manifest.json"
@@ -37,10 +39,48 @@ def environment(home: Home) -> dict[str, str]:
     }
 
 
-def build_arguments(*, is_full: bool) -> list[str]:
+def build_arguments(planned: Plan) -> list[str]:
     """What one refresh asks of dbt; formulas are unit tested in the test suite, not here."""
     arguments = ["build", "--exclude-resource-type", "unit_test", "--no-use-colors"]
-    return [*arguments, "--full-refresh"] if is_full else arguments
+    if planned.is_full:
+        return [*arguments, "--full-refresh"]
+    names = [name for kind, name in _unchanged(planned) if kind in ("model", "test")]
+    if not names:
+        return arguments
+    # Left out, not chosen: Dagster adds a choice of its own to ours, which chooses everything.
+    return [*arguments, "--indirect-selection", "empty", "--exclude", " ".join(names)]
+
+
+def unchanged_models(planned: Plan) -> list[str]:
+    """Models that need not be built, because none of their inputs changed; parents first."""
+    return [name for kind, name in _unchanged(planned) if kind == "model"]
+
+
+def _unchanged(planned: Plan) -> list[tuple[str, str]]:
+    """Kind and name of every node that no changed source leads to, parents first.
+
+    What Python tells of every run changes with each, and so do the models that read it.
+    """
+    if planned.is_full or planned.changed_feeds is None:
+        return []
+    manifest = json.loads(manifest_path().read_text())
+    told = {("landing", feed) for feed in planned.changed_feeds}
+    told |= {("run", name) for name in warehouse.TOLD_ANEW}
+    if "events" in planned.changed_feeds:
+        told.add(("run", "all_events"))
+    changed = {
+        unique_id
+        for unique_id, source in manifest["sources"].items()
+        if (source["source_name"], source["name"]) in told
+    }
+    found = []
+    for unique_id in TopologicalSorter(manifest["parent_map"]).static_order():
+        if not changed.isdisjoint(manifest["parent_map"].get(unique_id, ())):
+            changed.add(unique_id)
+        node = manifest["nodes"].get(unique_id)
+        if node is not None and unique_id not in changed:
+            found.append((node["resource_type"], node["name"]))
+    return found
 
 
 def manifest_path() -> Path:

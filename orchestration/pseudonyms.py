@@ -10,11 +10,10 @@ import hmac
 import os
 import secrets
 from contextlib import suppress
-from pathlib import Path
 
 import duckdb
 
-from orchestration import settings
+from orchestration import batches, settings
 from orchestration.errors import SystemFailure
 from orchestration.settings import Home
 
@@ -30,7 +29,9 @@ def key(home: Home) -> bytes:
         SystemFailure: The home was landed with another key, or its key file cannot be used.
     """
     given = settings.pseudonym_key()
-    found = given.encode() if given else _own_key(home.key_file)
+    if given:
+        _refuse_unproven_key(home)
+    found = given.encode() if given else _own_key(home)
     _check_same_key(home, found)
     return found
 
@@ -72,8 +73,15 @@ def sql(kind: str, identifier: str) -> str:
     return f"sha256(pads.outer_pad || unhex(sha256(pads.inner_pad || {message})))"
 
 
-def _own_key(path: Path) -> bytes:
-    """Makes the key file whole, by a link: a crash leaves either none or a good one."""
+def _own_key(home: Home) -> bytes:
+    """Reads the key file; makes it whole, by a link: a crash leaves either none or a good one."""
+    path = home.key_file
+    if not path.exists() and (home.root / CHECK_FILE).exists():
+        raise SystemFailure(
+            f"{path} is gone, and {home.root} was landed with it or with an ARVO_PSEUDONYM_KEY "
+            "that is not set now. Restore it from a backup, or set the variable; without the key "
+            "every known customer would become a stranger."
+        )
     if not path.exists():
         working = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -92,7 +100,24 @@ def _own_key(path: Path) -> bytes:
             ) from error
         finally:
             working.unlink(missing_ok=True)
-    return path.read_bytes().strip()
+    found = path.read_bytes().strip()
+    if not found:
+        raise SystemFailure(
+            f"{path} is empty: with no key everybody could repeat the pseudonyms. Restore it from "
+            "a backup; if nothing has landed yet, delete it, and another is made."
+        )
+    return found
+
+
+def _refuse_unproven_key(home: Home) -> None:
+    """Refuses a key from outside where rows have landed and nothing says with which key."""
+    path = home.root / CHECK_FILE
+    if not path.exists() and any(home.landing.glob("*/*/*.json")):
+        raise SystemFailure(
+            f"{path} is gone, so nobody can tell whether ARVO_PSEUDONYM_KEY is the key that "
+            f"{home.root} was landed with. Restore it from a backup; or, if you are sure of the "
+            f"key, write it to {home.key_file} (mode 600) and unset the variable."
+        )
 
 
 def _check_same_key(home: Home, secret: bytes) -> None:
@@ -101,7 +126,7 @@ def _check_same_key(home: Home, secret: bytes) -> None:
     proof = pseudonym(secret, "check", "arvo")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(proof, encoding="utf-8")
+        batches.write_whole(path, proof)
     elif path.read_text(encoding="utf-8").strip() != proof:
         raise SystemFailure(
             f"the pseudonym key is not the one that {home.root} was landed with: every known "

@@ -9,6 +9,7 @@ import datetime as dt
 import fcntl
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,12 +20,14 @@ from typing import IO, Any
 
 import duckdb
 
-from orchestration import batches, landing, pseudonyms, versions, warehouse
+from orchestration import archives, batches, landing, pseudonyms, versions, warehouse
 from orchestration.batches import Manifest
 from orchestration.errors import ArvoError, ConfigurationError, RefusedError, SystemFailure
+from orchestration.examiner import Judge
 from orchestration.landing import Landed
 from orchestration.publisher import Publisher
 from orchestration.settings import Home
+from orchestration.sources import files
 from orchestration.sources.files import literal
 from orchestration.versions import Version
 from orchestration.warehouse import Inputs, Plan
@@ -32,6 +35,8 @@ from quality import identifiers
 from quality.gate import CheckResult, Verdict
 
 REPORT = "report.json"
+ID_SECOND = "%Y%m%dT%H%M%SZ"
+ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 RUNNING, PUBLISHED, REFUSED, FAILED, NOTHING_NEW = (
     "running",
     "published",
@@ -42,6 +47,11 @@ RUNNING, PUBLISHED, REFUSED, FAILED, NOTHING_NEW = (
 KEPT_REPORTS = 200
 # Results of so many refreshes stay in quality_results.
 KEPT_HISTORY = 60
+
+
+def directly(judge: Judge, home: Home) -> Verdict:
+    """Judges in this process; `examiner.Examiner.judge` does it in another."""
+    return judge(home)
 
 
 @dataclass
@@ -57,6 +67,7 @@ class Refresh:
         is_full: Whether to rebuild everything.
         accepted: Why what compares badly with the past is taken for true, or empty.
         say: Called with one line for each thing a user wants to see happen.
+        judge: Calls a judging function, in this process or in another.
         verdict: How it stands.
         reason: Why it was refused or failed, in a paragraph.
         error: The exception behind the reason.
@@ -71,6 +82,7 @@ class Refresh:
     is_full: bool
     say: Callable[[str], None]
     accepted: str = ""
+    judge: Callable[[Judge, Home], Verdict] = directly
     verdict: str = RUNNING
     reason: str = ""
     error: ArvoError | None = None
@@ -103,8 +115,7 @@ class Refresh:
             self.fail(error, name)
             raise
         except Exception as error:
-            told = " ".join(f"{type(error).__name__}: {error}".split())
-            self.fail(SystemFailure(f"{name} failed unexpectedly: {told}"), name)
+            self.fail(failure(f"{name} failed", error), name)
             raise
         finally:
             self.steps[name] = round(time.monotonic() - began, 3)
@@ -132,6 +143,7 @@ def opened(
     is_full: bool = False,
     accepted: str = "",
     say: Callable[[str], None] = lambda line: None,
+    judge: Callable[[Judge, Home], Verdict] = directly,
     refresh_id: str | None = None,
 ) -> Iterator[Refresh]:
     """A refresh that holds the home's lock; its report is written whatever happens.
@@ -142,14 +154,16 @@ def opened(
     """
     _prepare(home, publisher)
     started_at = utc_now()
-    run = Refresh(
-        home, publisher, refresh_id or new_id(started_at), started_at, as_of, is_full, say, accepted
-    )
+    name = refresh_id or new_id(started_at, _newest_id(home))
+    run = Refresh(home, publisher, name, started_at, as_of, is_full, say, accepted, judge)
     with lock(home, run.refresh_id):
-        batches.clean(home)
-        shutil.rmtree(home.build / "scratch", ignore_errors=True)
-        _close_killed_reports(home)
-        write_report(run)
+        if not accepted:
+            _refuse_clock_set_back(home, started_at)
+        _clear_killed(home)
+        try:
+            write_report(run)
+        except OSError as error:
+            raise _unwritable(home, error) from error
         try:
             with run.step("check"):
                 _refuse_misfits(run)
@@ -157,7 +171,75 @@ def opened(
         finally:
             if run.verdict == RUNNING:
                 run.fail(SystemFailure("the refresh ended before it had published anything."))
-            _finish(run)
+            with _reported(run):
+                _finish(run)
+
+
+@contextmanager
+def _reported(run: Refresh) -> Iterator[None]:
+    """Explains a report that cannot be written; what is published stays published."""
+    try:
+        yield
+    except OSError as error:
+        out = f"refresh {run.refresh_id} is published, but its" if run.version else "the"
+        raise SystemFailure(
+            f"{out} report in {run.folder} cannot be written ({error.strerror or error}). Make "
+            "room or give this user the right; the next refresh makes up for it."
+        ) from error
+
+
+def _clear_killed(home: Home) -> None:
+    """Removes what a killed refresh left behind, and ends its report: the lock is ours now."""
+    batches.clean(home)
+    shutil.rmtree(home.build / "scratch", ignore_errors=True)
+    for spilled in home.build.glob("*spill"):
+        shutil.rmtree(spilled, ignore_errors=True)
+    for folder in home.reports.iterdir():
+        for half_written in folder.glob(".*"):
+            half_written.unlink(missing_ok=True)
+        if not (folder / REPORT).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+    _close_killed_reports(home)
+
+
+def _refuse_clock_set_back(home: Home, now: dt.datetime) -> None:
+    """Refuses a clock behind the last refresh: true rows would count as of the future.
+
+    Raises:
+        SystemFailure: The last refresh ended later than now.
+    """
+    last = reports(home)[-1:]
+    for report in last:
+        ended = dt.datetime.fromisoformat(report["finished_at"])
+        if now < ended - landing.CLOCK_TOLERANCE:
+            raise SystemFailure(
+                f"the clock says {now:%Y-%m-%d %H:%M} UTC, but refresh {report['refresh_id']} in "
+                f"{home.root} ended at {ended:%Y-%m-%d %H:%M}: rows that came since would count "
+                "as lying in the future. Set the clock right and refresh again. If it was wrong "
+                'then and is right now: `arvo refresh --accept-change "why"`, once.'
+            )
+
+
+def failure(what: str, error: Exception) -> SystemFailure:
+    """An error nobody foresaw, with what usually helps against its kind."""
+    told = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+    remedy = "Please report it with this message."
+    if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
+        remedy = (
+            "Give it more memory with ARVO_MEMORY_LIMIT, or fewer threads with ARVO_THREADS, and "
+            "refresh again."
+        )
+    elif isinstance(error, duckdb.Error) and "lock on file" in told:
+        remedy = (
+            "What the process named there does may be the end of a refresh that was killed: wait "
+            "for it or end it, and refresh again."
+        )
+    elif isinstance(error, duckdb.IOException | OSError):
+        remedy = (
+            "Make room on the disk, raise the limit (`ulimit -n` for open files) or give this "
+            "user the right, whichever the message names, and refresh again."
+        )
+    return SystemFailure(f"{what}: {told}. What was published before stays as it is. {remedy}")
 
 
 def _refuse_misfits(run: Refresh) -> None:
@@ -176,12 +258,45 @@ def _refuse_misfits(run: Refresh) -> None:
         raise ConfigurationError("\n\n".join(problems))
 
 
-def new_id(started_at: dt.datetime) -> str:
+def looks_new(home: Home, publisher: Publisher) -> bool:
+    """Whether a file lies there that has not landed, as far as names, sizes and times tell.
+
+    What cannot be read looks like nothing new: the refresh will say what is wrong.
+    """
+    with suppress(ArvoError, OSError):
+        for feed, config in publisher.feeds.items():
+            landed = {
+                (m.source_path, m.source_size, m.source_modified_ns)
+                for m in batches.committed(home, feed)
+                if m.mapping == config.fingerprint
+            }
+            for path in files.find(config.files):
+                found = path.stat()
+                if (str(path), found.st_size, found.st_mtime_ns) not in landed:
+                    return True
+    return False
+
+
+def new_id(started_at: dt.datetime, newest: str = "") -> str:
     """A name for a refresh that sorts by its start, to the 65,536th of a second.
 
-    The lock lets no two begin so close together.
+    The lock lets no two begin so close together. When the clock was set back, the name is the
+    one that comes right after the newest there is: names sort as refreshes followed each other.
     """
-    return f"{started_at:%Y%m%dT%H%M%SZ}-{started_at.microsecond * 65_536 // 1_000_000:04x}"
+    tick = started_at.microsecond * 65_536 // 1_000_000
+    name = f"{started_at:{ID_SECOND}}-{tick:04x}"
+    if name > newest:
+        return name
+    second = dt.datetime.strptime(newest[:-5], ID_SECOND)  # noqa: DTZ007 - ids are in UTC
+    carried, tick = divmod(int(newest[-4:], 16) + 1, 65_536)
+    return f"{second + dt.timedelta(seconds=carried):{ID_SECOND}}-{tick:04x}"
+
+
+def _newest_id(home: Home) -> str:
+    """The refresh that sorts last among those with a report or a version; "" without any."""
+    names = {version.refresh_id for version in versions.versions(home.published)}
+    names |= {path.name for path in home.reports.iterdir()}
+    return max(filter(ID.fullmatch, names), default="")
 
 
 def utc_now() -> dt.datetime:
@@ -213,6 +328,7 @@ def landed_line(landed: Landed) -> str:
 def has_work(run: Refresh) -> bool:
     """Whether the inputs differ from what was last published; notes it when they do not."""
     with run.step("plan"):
+        _refuse_future(run)
         run.wanted = warehouse.inputs(run.home, run.publisher, run.as_of, utc_now())
         if not any(run.wanted.manifests.values()):
             raise ConfigurationError(
@@ -224,6 +340,15 @@ def has_work(run: Refresh) -> bool:
         run.verdict = NOTHING_NEW
         run.say("plan     nothing new since the published version")
         return False
+
+
+def _refuse_future(run: Refresh) -> None:
+    today = warehouse.local_day(utc_now(), run.publisher.time_zone)
+    if run.as_of is not None and run.as_of > today:
+        raise ConfigurationError(
+            f"--as-of {run.as_of} has not come yet in {run.publisher.time_zone}, where it is "
+            f"{today}: its marts would count days that nobody has lived. Name an earlier day."
+        )
 
 
 def prepare_models(run: Refresh) -> Plan:
@@ -258,19 +383,17 @@ def gate_in(run: Refresh) -> Verdict:
     Raises:
         RefusedError: A critical check failed; the models are not built.
     """
-    with run.step("gate in"), warehouse.connect(run.home) as connection:
-        from quality import gate
-        from quality import landing as suites
+    with run.step("gate in"):
+        return _judged(run, run.judge(judge_landing, run.home))
 
-        planned = run.planned or Plan(True, (), ())
-        warehouse.replace_table(
-            connection,
-            "landing.new_batches",
-            "feed varchar, batch_id varchar",
-            [(m.feed, m.batch_id) for m in planned.new_batches],
-        )
-        verdict = gate.judge("landing", suites.suites, connection)
-        return _judged(run, verdict)
+
+def judge_landing(home: Home) -> Verdict:
+    """What landing's suites say of the new batches."""
+    from quality import gate
+    from quality import landing as suites
+
+    with warehouse.connect(home) as connection:
+        return gate.judge("landing", suites.suites, connection, suites.ALWAYS_DUE)
 
 
 def model_failed(run: Refresh, results: Sequence[CheckResult], message: str) -> None:
@@ -299,8 +422,11 @@ def publish(run: Refresh) -> Version:
                 "so there is nothing to publish. Run the whole refresh: `arvo refresh`."
             )
         versions.write_candidate(run.home.warehouse, run.home.candidate)
-        _judged(run, _judge_candidate(run))
+        _judged(run, run.judge(judge_candidate, run.home))
     with run.step("publish"):
+        # Of a refresh that is killed after the swap, this report tells what was published.
+        with _reported(run):
+            write_report(run)
         run.verdict = PUBLISHED
         versions.append_operations(run.home.candidate, [refresh_row(run)], result_rows(run))
         try:
@@ -314,23 +440,38 @@ def publish(run: Refresh) -> Version:
             run.verdict = RUNNING
             raise
         run.say(f"publish  {run.version.path.name}")
-        return run.version
+    _archive(run)
+    return run.version
 
 
-def _judge_candidate(run: Refresh) -> Verdict:
+def _archive(run: Refresh) -> None:
+    """Puts many small batches into one folder; what keeps it from doing so can wait."""
+    for feed in run.publisher.feeds:
+        try:
+            if archives.archive_small(run.home, feed):
+                run.say(f"archive  {feed}: its small batches share a folder now")
+        except (ArvoError, OSError, duckdb.Error) as error:
+            run.say(f"archive  {feed}: left for the next refresh ({error})")
+
+
+def judge_candidate(home: Home) -> Verdict:
+    """What the marts' suites say of the candidate."""
     from quality import gate
     from quality import marts as suites
 
-    with _candidate(run.home) as connection:
-        return gate.judge("marts", suites.suites, connection)
+    with _candidate(home) as connection:
+        return gate.judge("marts", suites.suites, connection, suites.suite_names())
 
 
 @contextmanager
 def _candidate(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     """The very file that would be published, beside what it is held against."""
     beside = {"warehouse": home.warehouse}
-    with suppress(SystemFailure):
-        beside["last"] = versions.current(home.published).path
+    published = versions.versions(home.published)
+    if published:
+        # Should the link lead nowhere, the newest version is what readers had last.
+        serving = [version for version in published if version.is_current] or published
+        beside["last"] = serving[-1].path
     with duckdb.connect(str(home.candidate)) as connection:
         for statement in warehouse.limits(home):
             connection.execute(statement)
@@ -419,12 +560,7 @@ def write_report(run: Refresh) -> None:
     }
     run.folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report, indent=1, default=_plain, ensure_ascii=False)
-    working = run.folder / f".{REPORT}"
-    with working.open("w", encoding="utf-8") as stream:
-        stream.write(text + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    working.replace(run.folder / REPORT)
+    batches.write_whole(run.folder / REPORT, text + "\n")
 
 
 def reports(home: Home) -> list[dict[str, Any]]:
@@ -481,7 +617,7 @@ def _finish(run: Refresh) -> None:
 
 
 def _close_killed_reports(home: Home) -> None:
-    """A report that still says running was left by a killed refresh: the lock is ours now."""
+    """A report that still says running was left by a killed refresh."""
     for report in reports(home):
         if report.get("verdict") != RUNNING:
             continue
@@ -491,7 +627,7 @@ def _close_killed_reports(home: Home) -> None:
         report["verdict"] = PUBLISHED if is_out else FAILED
         report["reason"] = None if is_out else "the refresh was killed before it ended."
         path = home.reports / str(report["refresh_id"]) / REPORT
-        path.write_text(json.dumps(report, indent=1), encoding="utf-8")
+        batches.write_whole(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
 
 
 def _plain(value: object) -> str:
@@ -512,12 +648,9 @@ def _prepare(home: Home, publisher: Publisher) -> None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         home.published.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            path.write_text(json.dumps(identity) + "\n", encoding="utf-8")
+            batches.write_whole(path, json.dumps(identity) + "\n")
     except OSError as error:
-        raise SystemFailure(
-            f"the home {home.root} cannot be written ({error.strerror or error}). Make room or "
-            "give this user the right, or name another home with --home or ARVO_HOME."
-        ) from error
+        raise _unwritable(home, error) from error
     _refuse_foreign_home(path, identity)
 
 
@@ -542,17 +675,29 @@ def lock(home: Home, holder: str) -> Iterator[None]:
     Raises:
         SystemFailure: Somebody else holds it.
     """
-    path = home.root / "lock"
-    with path.open("a+", encoding="utf-8") as stream:
+    try:
+        stream = (home.root / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(home, error) from error
+    with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stream.seek(0)
+            stream.truncate()
+            # Past the buffer: closing would try to write it again on a full disk.
+            os.write(stream.fileno(), f"{holder} (process {os.getpid()})\n".encode())
         except BlockingIOError:
             raise SystemFailure(_locked(home, stream)) from None
-        stream.seek(0)
-        stream.truncate()
-        stream.write(f"{holder} (process {os.getpid()})\n")
-        stream.flush()
+        except OSError as error:
+            raise _unwritable(home, error) from error
         yield
+
+
+def _unwritable(home: Home, error: OSError) -> SystemFailure:
+    return SystemFailure(
+        f"the home {home.root} cannot be written ({error.strerror or error}). Make room or give "
+        "this user the right, or name another home with --home or ARVO_HOME."
+    )
 
 
 def _locked(home: Home, stream: IO[str]) -> str:

@@ -190,11 +190,17 @@ def commit(
     with _explained(f"Publishing refresh {refresh_id} into {published}"):
         published.mkdir(parents=True, exist_ok=True)
         _clear_interrupted(published)
-        content = _settle(candidate)
-        path = published / _file_name(_next_sequence(published), refresh_id)
-        _move_in(candidate, path)
-        _verify(path, content)
-        _swap(published, _PENDING)
+        try:
+            content = _settle(candidate)
+            path = published / _file_name(_next_sequence(published), refresh_id)
+            _move_in(candidate, path)
+            _verify(path, content)
+            _swap(published, _PENDING)
+        except (duckdb.Error, OSError, SystemFailure):
+            # What was never current must not keep the room that a full disk lacks.
+            with contextlib.suppress(OSError):
+                _clear_interrupted(published)
+            raise
     _prune(published, keep, grace_seconds, clock())
     return current(published)
 
@@ -456,7 +462,12 @@ def _swap(published: Path, prepared: str) -> None:
         # resolved the link, however long ago it was published.
         (published / retiring).chmod(0o444)
     (published / prepared).replace(published / LINK)
-    _flush(published)
+    try:
+        _flush(published)
+    except OSError as error:
+        # Readers follow the link already: what fails from here on undoes no publication. After
+        # a power cut they may find the version before.
+        _log.warning("%s could not be synced to disk: %s", published, error)
 
 
 def _prune(published: Path, keep: int, grace_seconds: float, now: float) -> None:
@@ -467,8 +478,12 @@ def _prune(published: Path, keep: int, grace_seconds: float, now: float) -> None
         if version.is_current or version.path in staying:
             continue
         try:
-            state = version.path.stat()
-            if now - max(state.st_mtime, state.st_ctime) >= grace_seconds:
+            touched = version.path.stat().st_ctime
+            if touched > now:
+                # The clock was set back since: when it was last current nobody knows, and
+                # its grace begins anew.
+                version.path.chmod(0o444)
+            elif now - touched >= grace_seconds:
                 version.path.unlink()
         except OSError as error:
             # The new version is published; the next commit tries again to remove this one.

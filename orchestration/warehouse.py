@@ -7,8 +7,9 @@ does with it is the dbt project's; how batches get into landing is landing.py's.
 
 import datetime as dt
 import hashlib
+import re
 import zoneinfo
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,15 @@ import duckdb
 from orchestration import batches, settings
 from orchestration.batches import Manifest
 from orchestration.contracts import Contract, contracts
+from orchestration.errors import SystemFailure
 from orchestration.publisher import Publisher
 from orchestration.settings import Home
 from orchestration.sources.files import literal
 
 # Feeds whose rows of a day decide what the event-grain models hold of that day.
 DAILY_FEEDS = ("events", "ad_revenue")
+# Tables of the schema `landing` that tell something else in every run.
+TOLD_ANEW = ("batches", "daily_rows", "quarantine", "refreshes", "quality_results")
 # A statement a row would take DuckDB longer than the models of a small publisher.
 ROWS_A_STATEMENT = 500
 STATE_TABLES = """
@@ -34,6 +38,7 @@ create table if not exists state.pending_days (day date);
 create table if not exists state.build (
     fingerprint varchar, is_full boolean, is_complete boolean, build_key varchar
 );
+alter table state.build add column if not exists as_of_day date;
 """
 
 
@@ -61,11 +66,20 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Plan:
-    """What must be built: everything, or the event-grain rows of some days and all marts."""
+    """What must be built: everything, or the event-grain rows of some days and the marts.
+
+    Attributes:
+        is_full: Whether everything is built anew.
+        pending_days: Days whose event-grain rows are built.
+        new_batches: Batches that the last complete build did not hold.
+        changed_feeds: Feeds whose rows are all that changed since the last complete build; None
+            when more did, such as the as-of day.
+    """
 
     is_full: bool
     pending_days: tuple[dt.date, ...]
     new_batches: tuple[Manifest, ...]
+    changed_feeds: frozenset[str] | None = None
 
 
 def inputs(home: Home, publisher: Publisher, as_of: dt.date | None, now: dt.datetime) -> Inputs:
@@ -91,9 +105,14 @@ def latest_day(
     manifests: Mapping[str, Sequence[Manifest]], time_zone: str, now: dt.datetime
 ) -> dt.date:
     """The latest local day on which something landed happened, never after the clock's today."""
-    today = now.replace(tzinfo=dt.UTC).astimezone(zoneinfo.ZoneInfo(time_zone)).date()
+    today = local_day(now, time_zone)
     days = [m.last_day for feed in manifests.values() for m in feed if m.last_day is not None]
     return min(max(days, default=today), today)
+
+
+def local_day(instant: dt.datetime, time_zone: str) -> dt.date:
+    """The local day of an instant (UTC, no zone)."""
+    return instant.replace(tzinfo=dt.UTC).astimezone(zoneinfo.ZoneInfo(time_zone)).date()
 
 
 def fingerprint(publisher: Publisher) -> str:
@@ -131,7 +150,14 @@ def _project_files(root: Path) -> Iterator[Path]:
 def connect(home: Home, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the warehouse; dbt, a process of its own, needs it closed."""
     home.build.mkdir(parents=True, exist_ok=True, mode=0o700)
-    connection = duckdb.connect(str(home.warehouse), read_only=read_only)
+    try:
+        connection = duckdb.connect(str(home.warehouse), read_only=read_only)
+    except duckdb.Error as error:
+        raise SystemFailure(
+            f"{home.warehouse} cannot be opened ({str(error).splitlines()[0].rstrip('.')}). If "
+            "another program has it open, close that; if it is damaged, delete the folder "
+            f"{home.build}: it is built again from landing."
+        ) from error
     try:
         for statement in limits(home):
             connection.execute(statement)
@@ -187,11 +213,14 @@ def plan(
     days = unfinished | {day for m in new if m.feed in DAILY_FEEDS for day in m.days}
     days |= _days_of_repeats(connection, home, [m for m in new if m.feed == "events"])
     days |= _days_of_changed_rates(connection, home, currency, wanted, new)
-    return Plan(False, tuple(sorted(days)), new)
+    _, _, is_complete, _, as_of_day = state
+    is_all = is_complete and as_of_day == wanted.as_of_day
+    changed = frozenset(m.feed for m in new) if is_all else None
+    return Plan(False, tuple(sorted(days)), new, changed)
 
 
-def _must_start_over(state: tuple[str, bool, bool, str], wanted: Inputs) -> bool:
-    made_with, is_full, is_complete, _ = state
+def _must_start_over(state: tuple[str, bool, bool, str, dt.date], wanted: Inputs) -> bool:
+    made_with, is_full, is_complete, *_ = state
     return made_with != wanted.fingerprint or (is_full and not is_complete)
 
 
@@ -200,8 +229,8 @@ def begin(connection: duckdb.DuckDBPyConnection, wanted: Inputs, planned: Plan) 
     connection.execute("begin")
     connection.execute("delete from state.build")
     connection.execute(
-        "insert into state.build values (?, ?, false, null)",
-        [wanted.fingerprint, planned.is_full],
+        "insert into state.build values (?, ?, false, null, ?)",
+        [wanted.fingerprint, planned.is_full, wanted.as_of_day],
     )
     connection.execute("delete from state.pending_days")
     insert_rows(connection, "state.pending_days", [(day,) for day in planned.pending_days])
@@ -245,6 +274,8 @@ def expose(
     for contract in contracts().values():
         days = planned.pending_days if not planned.is_full else None
         _expose_feed(connection, home, contract, wanted.manifests[contract.feed], days)
+    events = contracts()["events"]
+    _expose_feed(connection, home, events, wanted.manifests["events"], None, "all_events")
     replace_table(
         connection, "landing.pending_days", "day date", [(d,) for d in planned.pending_days]
     )
@@ -256,6 +287,12 @@ def expose(
         [(feed, feed in publisher.feeds) for feed in contracts()],
     )
     _expose_batches(connection, wanted, planned)
+    replace_table(
+        connection,
+        "landing.new_batches",
+        "feed varchar, batch_id varchar",
+        [(m.feed, m.batch_id) for m in planned.new_batches],
+    )
     _expose_quarantine(connection, home, wanted)
     for name, columns in HISTORY_COLUMNS.items():
         replace_table(connection, f"landing.{name}", columns, history.get(name, ()))
@@ -281,42 +318,92 @@ def _expose_feed(
     contract: Contract,
     manifests: Sequence[Manifest],
     days: Sequence[dt.date] | None,
+    name: str = "",
 ) -> None:
     """A view over a feed's active batches; of event-grain feeds only the days asked for."""
     shown = set(days) if days is not None and contract.is_partitioned_by_day else None
-    paths = [
-        str(home.landing / contract.feed / m.batch_id / part.name)
-        for m in manifests
-        for part in m.parts
-        if shown is None or part.day in shown
-    ]
     connection.execute(
-        f"create or replace view landing.{contract.feed} as {feed_sql(contract, paths)}"
+        f"create or replace view landing.{name or contract.feed} as "
+        f"{feed_sql(contract, home, manifests, shown)}"
     )
 
 
-def feed_sql(contract: Contract, paths: Sequence[str]) -> str:
-    """A query over the Parquet files of a feed; typed and empty where there is none."""
-    typed = [(c.name, c.duckdb_type) for c in contract.columns]
-    own = [
+def _refuse_lost(paths: Sequence[str]) -> None:
+    for path in paths:
+        if not Path(path).exists():
+            folder = re.sub(r"/day=[^/]*", "", str(Path(path).parent))
+            raise SystemFailure(
+                f"{path}, a part of a landed batch, is gone. Restore it from a backup, or move "
+                f"{folder} away and refresh: its source file is then landed again."
+            )
+
+
+def feed_sql(
+    contract: Contract,
+    home: Home,
+    manifests: Sequence[Manifest],
+    days: Container[dt.date] | None = None,
+) -> str:
+    """A query over the rows of a feed's batches; typed and empty where there is none.
+
+    Args:
+        contract: The feed's.
+        home: Where the batches lie.
+        manifests: The batches.
+        days: The days wanted, of a feed whose rows are kept by day; None for all.
+
+    Raises:
+        SystemFailure: A file of a batch is gone.
+    """
+    loose = batches.part_paths(home, manifests, days)
+    archived = batches.archive_paths(home, manifests, days)
+    _refuse_lost([*loose, *archived])
+    names = ", ".join(column.name for column in contract.columns)
+    day = ", day" if contract.is_partitioned_by_day else ""
+    own = f"source_name, source_modified_at, source_row{day}"
+    selects = []
+    if loose:
+        folder = home.landing / contract.feed
+        selects.append(
+            f"select {names}, substr(filename, {len(str(folder)) + 2}, 32) as batch_id, {own} "
+            f"from {_parquet(loose, 'filename = true')}"
+        )
+    if archived:
+        selects.append(
+            f"select {names}, batch_id, {own} from {_parquet(archived)}"
+            + _hidden_sql(home, contract.feed, manifests)
+        )
+    return " union all ".join(selects) or _empty_sql(contract)
+
+
+def _parquet(paths: Sequence[str], *options: str) -> str:
+    listed = ", ".join(literal(path) for path in paths)
+    return f"read_parquet({', '.join([f'[{listed}]', *options, 'hive_partitioning = false'])})"
+
+
+def _hidden_sql(home: Home, feed: str, manifests: Sequence[Manifest]) -> str:
+    """A condition that keeps out batches that an archive holds beside those wanted."""
+    wanted = {m.batch_id for m in manifests}
+    archives = {m.archive for m in manifests if m.archive is not None}
+    hidden = [
+        literal(m.batch_id)
+        for m in batches.committed(home, feed)
+        if m.archive in archives and m.batch_id not in wanted
+    ]
+    return f" where batch_id not in ({', '.join(hidden)})" if hidden else ""
+
+
+def _empty_sql(contract: Contract) -> str:
+    typed = [(column.name, column.duckdb_type) for column in contract.columns]
+    typed += [
+        ("batch_id", "varchar"),
         ("source_name", "varchar"),
         ("source_modified_at", "timestamp"),
         ("source_row", "bigint"),
     ]
-    day = [("day", "date")] if contract.is_partitioned_by_day else []
-    if not paths:
-        empty = [*typed, ("batch_id", "varchar"), *own, *day]
-        nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in empty)
-        return f"select {nulls} where false"
-    listed = ", ".join(literal(path) for path in paths)
-    columns = [name for name, _ in typed]
-    # The batch's folder is the last of that form: a home may lie under another.
-    columns.append("regexp_extract(filename, '.*/([0-9a-f]{32})/', 1) as batch_id")
-    columns += [name for name, _ in own + day]
-    return (
-        f"select {', '.join(columns)} from read_parquet([{listed}], filename = true, "
-        "hive_partitioning = false)"
-    )
+    typed += [("day", "date")] if contract.is_partitioned_by_day else []
+    nulls = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in typed)
+    return f"select {nulls} where false"
 
 
 def _expose_refresh(
@@ -384,24 +471,17 @@ def _expose_batches(connection: duckdb.DuckDBPyConnection, wanted: Inputs, plann
 
 
 def _expose_quarantine(connection: duckdb.DuckDBPyConnection, home: Home, wanted: Inputs) -> None:
-    paths = [
-        str(home.quarantine / feed / f"{m.batch_id}.parquet")
-        for feed, ms in wanted.manifests.items()
-        for m in ms
-        if m.quarantined_count
-    ]
-    if not paths:
-        sql = "select null::varchar, null::varchar, null::varchar, null::varchar where false"
-    else:
-        listed = ", ".join(literal(path) for path in paths)
-        sql = (
-            "select split_part(filename, '/', -2), "
-            "regexp_extract(filename, '([0-9a-f]{32})[.]parquet', 1), "
-            f"row_hash, array_to_string(reasons, '; ') from read_parquet([{listed}], "
-            "filename = true)"
-        )
+    selects = ["select null::varchar, null::varchar, null::varchar, null::varchar where false"]
+    for feed, manifests in wanted.manifests.items():
+        query = batches.quarantine_sql(home, manifests)
+        if query is not None:
+            selects.append(
+                f"select {literal(feed)}, batch_id, row_hash, array_to_string(reasons, '; ') "
+                f"from ({query})"
+            )
     connection.execute(
-        f"create or replace view landing.quarantine(feed, batch_id, row_hash, reasons) as {sql}"
+        "create or replace view landing.quarantine(feed, batch_id, row_hash, reasons) as "
+        + " union all ".join(selects)
     )
 
 
@@ -416,15 +496,18 @@ def end_of_day(day: dt.date, time_zone: str) -> dt.datetime:
 def _days_of_repeats(
     connection: duckdb.DuckDBPyConnection, home: Home, new: Sequence[Manifest]
 ) -> set[dt.date]:
-    """Days on which the models already hold an event that arrived again under another day."""
-    paths = _part_paths(home, "events", new)
-    if not paths:
+    """Days on which landing already holds an event that arrived again under another day.
+
+    Events are compared by the digest that stg_event_keys holds of every one of them: `hash`, as
+    the macro hash_of says.
+    """
+    if not new:
         return set()
-    listed = ", ".join(literal(path) for path in paths)
+    arrived = feed_sql(contracts()["events"], home, new)
     rows = connection.execute(
-        f"""select distinct held.day from staging.stg_events as held
-            inner join read_parquet([{listed}], hive_partitioning = false) as arrived
-            on held.event_id = arrived.event_id and held.day <> arrived.day"""
+        f"""select distinct held.day from staging.stg_event_keys as held
+            inner join (select hash(event_id) as event_key, day from ({arrived})) as arrived
+            on held.event_key = arrived.event_key and held.day <> arrived.day"""
     ).fetchall()
     return {row[0] for row in rows}
 
@@ -443,19 +526,11 @@ def _days_of_changed_rates(
     """
     if not any(m.feed == "exchange_rates" for m in new):
         return set()
-    bills = feed_sql(
-        contracts()["ad_revenue"], _part_paths(home, "ad_revenue", wanted.manifests["ad_revenue"])
-    )
+    bills = feed_sql(contracts()["ad_revenue"], home, wanted.manifests["ad_revenue"])
     rows = connection.execute(
         f"select distinct day from ({bills}) where currency <> ?", [currency]
     ).fetchall()
     return {row[0] for row in rows}
-
-
-def _part_paths(home: Home, feed: str, manifests: Sequence[Manifest]) -> list[str]:
-    return [
-        str(home.landing / feed / m.batch_id / part.name) for m in manifests for part in m.parts
-    ]
 
 
 def replace_table(

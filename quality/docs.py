@@ -5,11 +5,11 @@ reads the same offline and calls nobody. What is shown was judged by gate.py.
 """
 
 import html
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestration import batches
 from quality.gate import CheckResult, Verdict
 
 PAGE = "index.html"
@@ -70,12 +70,8 @@ def write_report(folder: Path, verdicts: Sequence[Verdict], refresh: Mapping[str
         The page's path.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    working = folder / f".{PAGE}"
-    with working.open("w", encoding="utf-8") as stream:
-        stream.write(page(verdicts, refresh))
-        stream.flush()
-        os.fsync(stream.fileno())
-    return working.replace(folder / PAGE)
+    batches.write_whole(folder / PAGE, page(verdicts, refresh))
+    return folder / PAGE
 
 
 def page(verdicts: Sequence[Verdict], refresh: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ belongs to orchestration.publish. The gate fails closed: what could not be judge
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,7 @@ def judge(
     stage: str,
     suites: Suites | Callable[[duckdb.DuckDBPyConnection], Suites],
     connection: duckdb.DuckDBPyConnection,
+    due: Collection[str] = (),
 ) -> Verdict:
     """Judge suites on the connection they were built for; never raises for what it judges.
 
@@ -71,10 +72,11 @@ def judge(
             does not build, is empty, cannot run or does not say how many rows are due is a
             critical failure of its own.
         connection: Where the suites' tables are; nothing else may use it meanwhile.
+        due: Names of suites that must be among them.
     """
     results: list[CheckResult] = []
     try:
-        results.extend(_judged(stage, suites, connection))
+        results.extend(_judged(stage, suites, connection, due))
     except Exception as error:  # a gate that breaks must refuse, whatever broke it
         results.append(_unjudged(stage, WHOLE_SUITE, error))
     results = [_unleaked(result) for result in results]
@@ -90,11 +92,14 @@ def _judged(
     stage: str,
     suites: Suites | Callable[[duckdb.DuckDBPyConnection], Suites],
     connection: duckdb.DuckDBPyConnection,
+    due: Collection[str],
 ) -> Iterator[CheckResult]:
     built = list(suites(connection) if callable(suites) else suites)
     if not built:
         yield _unjudged(stage, WHOLE_SUITE, "There is no suite to judge by.")
         return
+    for name in sorted(set(due) - {suite.name for suite in built}):
+        yield _unjudged(stage, name, "The suite is missing.")
     repeated = [name for name, count in Counter(suite.name for suite in built).items() if count > 1]
     for name in repeated:
         yield _unjudged(stage, name, "Two suites of the stage have this name.")

@@ -44,7 +44,17 @@ DAYS_BEHIND_OTHERWISE = 92
 # Configured but never landed, these would publish zeros that mean "unknown".
 NEVER_EMPTY = ("events", "accounts", "subscriptions", "payments", "ad_revenue")
 
+# A currency that moves so much from one quotation to the next was mistyped or inverted.
+RATE_ODDLY_APART, RATE_SURELY_APART = 2, 10
+# A heartbeat every 5 seconds of a whole day makes 17,280 events: more are no person's.
+MOST_EVENTS_OF_A_PERSON = 20_000
+# So long a circle of accounts that recommended one another is looked for.
+LONGEST_CIRCLE = 12
+
 MISSING_VISITOR = "visitor_id: required value is missing"
+
+# A comparison with the past, and named as those of the days are: acceptance.py knows them by it.
+FILES = "volume_of_files"
 
 _NEW_BATCHES = "(select batch_id from landing.new_batches)"
 
@@ -52,6 +62,9 @@ _NEW_BATCHES = "(select batch_id from landing.new_batches)"
 SHARE_WITHOUT_VISITOR = (0.005, 0.1)  # a tenth of all traffic would be nobody's
 SHARE_UNKNOWN_CONTENT = (0.05, 0.5)  # at a half the two feeds do not speak of the same ids
 SHARE_UNKNOWN_ACCOUNT = (0.05, 0.5)
+# No such row is usual; at a half the feed itself is wrong.
+SHARE_OF_CIRCLES = (0.0, 0.5)
+SHARE_OF_BOTS = (0.0, 0.5)
 # Whose account is gone from the accounts is for them no mistake.
 NAMES_THE_GONE = ("erasures", "consents")
 FEWEST_ROWS_FOR_SHARE = 100  # one unknown id among three rows is half of nothing
@@ -91,7 +104,7 @@ def suites(connection: duckdb.DuckDBPyConnection) -> list[Suite | Unbuilt]:
     new = new_feeds(connection)
     builders: list[tuple[str, Builder]] = [("freshness", freshness), ("currencies", currencies)]
     if new:
-        builders += [("new_rows", new_rows), ("known_ids", known_ids)]
+        builders += [("new_rows", new_rows), ("known_ids", known_ids), (FILES, volume_of_files)]
     if not new.isdisjoint(AMOUNTS):
         builders.append(("amounts", amounts))
     builders += [
@@ -101,7 +114,9 @@ def suites(connection: duckdb.DuckDBPyConnection) -> list[Suite | Unbuilt]:
 
 
 # Suites over the batches of all feeds together, in the order they are judged in.
-SHARED_SUITES = ("freshness", "currencies", "new_rows", "known_ids", "amounts")
+SHARED_SUITES = ("freshness", "currencies", "new_rows", "known_ids", FILES, "amounts")
+# Of these, judged in every refresh that builds.
+ALWAYS_DUE = ("freshness", "currencies")
 
 
 def volume_name(feed: str) -> str:
@@ -290,6 +305,50 @@ def _daily_counts_sql(contract: Contract) -> str:
         """
 
 
+def volume_of_files(connection: duckdb.DuckDBPyConnection) -> Suite:
+    """Rows of each new file against what earlier files of its name brought.
+
+    Days cannot tell that an export of a whole table came empty: nothing of it is new.
+    """
+    connection.execute(
+        f"""
+        create or replace temp table gate_files as
+        select
+            new.feed, new.source_name, new.landed_rows as row_count,
+            min(known.landed_rows) as lowest
+        from landing.batches as new
+        left join landing.batches as known
+            on new.feed = known.feed and new.source_name = known.source_name
+            and known.batch_id not in {_NEW_BATCHES}
+        where new.batch_id in {_NEW_BATCHES}
+        group by new.batch_id, new.feed, new.source_name, new.landed_rows
+        """
+    )
+    due = connection.execute("select count(*) from landing.new_batches").fetchone()
+    key = (
+        "select feed || ': ' || source_name || ' brought ' || row_count || ' rows, never fewer "
+        "than ' || lowest || ' before' from {batch} where "
+    )
+    checks = (
+        rows_due(due[0] if due else 1, "One row for each new file."),
+        no_rows(
+            "emptied_files",
+            f"{key} row_count = 0 and lowest >= {FEWEST_ROWS_TO_REFUSE}",
+            "A file that always brought rows and now brings none was not written to the end, or "
+            "its export has failed.",
+            expected="rows, as in every earlier file of that name",
+        ),
+        no_rows(
+            "shrunken_files",
+            f"{key} lowest >= {FEWEST_ROWS_TO_WARN} and row_count < {ODDLY_FEWER} * lowest",
+            "A file with less than half of what its smallest predecessor had wants an explanation.",
+            severity="warning",
+            expected=f"at least {ODDLY_FEWER:.0%} of the smallest earlier file of that name",
+        ),
+    )
+    return Suite(FILES, "select * from gate_files", checks, key=("feed", "source_name"))
+
+
 def freshness(connection: duckdb.DuckDBPyConnection) -> Suite:
     """The last day of each configured feed against the as-of day."""
     connection.execute(
@@ -337,6 +396,30 @@ def freshness(connection: duckdb.DuckDBPyConnection) -> Suite:
     return Suite("freshness", "select * from gate_freshness", tuple(checks), key=("feed",))
 
 
+# How far a new rate lies from its neighbour, at most, by currency; a day has the rate that counts.
+_RATES_APART = f"""
+    select currency, max(greatest(rate / before, before / rate)) as times
+    from (
+        select
+            currency, rate, batch_id,
+            lag(rate) over by_day as before,
+            lag(batch_id) over by_day as batch_before
+        from (
+            select * from landing.exchange_rates
+            qualify row_number() over (
+                partition by day, currency
+                order by
+                    updated_at desc nulls last, source_modified_at desc, source_name desc,
+                    source_row desc
+            ) = 1
+        )
+        window by_day as (partition by currency order by day)
+    )
+    where batch_id in {_NEW_BATCHES} or batch_before in {_NEW_BATCHES}
+    group by currency
+    """
+
+
 def currencies(connection: duckdb.DuckDBPyConnection) -> Suite:
     """Every currency in use has an exchange rate."""
     feeds = [
@@ -355,10 +438,12 @@ def currencies(connection: duckdb.DuckDBPyConnection) -> Suite:
                 or exists (
                     select 1 from landing.exchange_rates as rates
                     where rates.currency = used.currency
-                ) as is_known
+                ) as is_known,
+            coalesce(apart.times, 1) as rate_times
         from (
             select currency, count(*) as row_count from ({used}) group by currency
         ) as used
+        left join ({_RATES_APART}) as apart on used.currency = apart.currency
         """
     )
     listed = ", ".join(f"'{feed}'" for feed in feeds)
@@ -373,6 +458,22 @@ def currencies(connection: duckdb.DuckDBPyConnection) -> Suite:
             "An amount in a currency without any rate cannot be converted; it would be missing "
             "from every total. Land a rate for it in exchange_rates.",
             expected="a rate for every currency but the reporting one",
+        ),
+        *(
+            no_rows(
+                name,
+                f"select currency from {{batch}} where rate_times > {limit}",
+                "A rate so far from the one quoted before it was mistyped, or quotes the "
+                "reporting currency in units of the other.",
+                severity=severity,
+                observed="select coalesce(max(round(rate_times, 1)), 1) || ' times, or a fraction "
+                "as small' from {batch}",
+                expected=f"at most {limit} times the rate before it, in either direction",
+            )
+            for name, limit, severity in (
+                ("rates_are_possible", RATE_SURELY_APART, "critical"),
+                ("rates_are_steady", RATE_ODDLY_APART, "warning"),
+            )
         ),
     )
     return Suite("currencies", "select * from gate_currencies", checks, key=("currency",))
@@ -484,8 +585,11 @@ def known_ids(connection: duckdb.DuckDBPyConnection) -> Suite:
     shares: list[_Share] = []
     selects = ["select '' as share_name, 0 as row_count, 0 as failing_count where false"]
     if "events" in new:
-        shares.append(_without_visitor())
-        selects.append(_without_visitor_sql())
+        shares += [_without_visitor(), _of_bots()]
+        selects += [_without_visitor_sql(), _of_bots_sql()]
+    if "accounts" in new:
+        shares.append(_in_circles())
+        selects.append(_in_circles_sql())
     for feed in contracts():
         unknown = list(_unknown_ids(connection, feed)) if feed in new else []
         if unknown:
@@ -564,6 +668,77 @@ def _without_visitor_sql() -> str:
             (select count(*) {_MISSING_VISITORS}) as failing_count
         from landing.batches
         where feed = 'events' and batch_id in {_NEW_BATCHES}
+        """
+
+
+_BOTS = f"""
+    select visitor_id, day, count(*) as event_count
+    from landing.events
+    where batch_id in {_NEW_BATCHES}
+    group by visitor_id, day
+    having count(*) > {MOST_EVENTS_OF_A_PERSON}
+    """
+
+
+def _of_bots() -> _Share:
+    return _Share(
+        "events_of_bots",
+        f"select visitor_id || ' on ' || day || ': ' || event_count from ({_BOTS}) "
+        "order by event_count desc",
+        SHARE_OF_BOTS,
+        f"Nobody makes more than {MOST_EVENTS_OF_A_PERSON:,} events in a day. What a program "
+        "reads takes advertising revenue from the readers it is shared among: leave it out by "
+        "`where` in publisher.yml.",
+    )
+
+
+def _of_bots_sql() -> str:
+    return f"""
+        select
+            'events_of_bots' as share_name,
+            (select count(*) from landing.events where batch_id in {_NEW_BATCHES}) as row_count,
+            (select coalesce(sum(event_count), 0) from ({_BOTS})) as failing_count
+        """
+
+
+# Accounts that, from one to who recommended it and so on, come back to themselves.
+_CIRCLES = f"""
+    with recursive steps as (
+        select distinct account_id, referred_by_account_id as referrer_id
+        from landing.accounts
+        where referred_by_account_id is not null
+    ),
+    walks as (
+        select account_id, referrer_id, 1 as length from steps
+        union
+        select walks.account_id, steps.referrer_id, walks.length + 1
+        from walks
+        inner join steps on walks.referrer_id = steps.account_id
+        where walks.referrer_id <> walks.account_id and walks.length < {LONGEST_CIRCLE}
+    )
+    select distinct account_id from walks where account_id = referrer_id
+    """
+
+
+def _in_circles() -> _Share:
+    return _Share(
+        "accounts_referred_in_circles",
+        f"select account_id from ({_CIRCLES}) order by account_id",
+        SHARE_OF_CIRCLES,
+        "Accounts that recommended one another in a circle, or themselves, cannot all have come "
+        "later than who brought them.",
+    )
+
+
+def _in_circles_sql() -> str:
+    return f"""
+        select
+            'accounts_referred_in_circles' as share_name,
+            count(referred_by_account_id) as row_count,
+            count(*) filter (where account_id in (select account_id from ({_CIRCLES})))
+                as failing_count
+        from landing.accounts
+        where batch_id in {_NEW_BATCHES}
         """
 
 

@@ -124,8 +124,14 @@ def presence(connection: duckdb.DuckDBPyConnection) -> Suite:
     }
     counts = [
         f"select '{mart}' as mart, {str(mart in found).lower()} as is_there, "
-        f"{_row_count_sql(mart, found)} as row_count, {_due_sql(mart)} as is_due"
+        f"true as is_declared, {_row_count_sql(mart, found)} as row_count, "
+        f"{_due_sql(mart)} as is_due"
         for mart in declared()
+    ]
+    counts += [
+        f"select '{table}' as mart, true as is_there, false as is_declared, 0 as row_count, "
+        "false as is_due"
+        for table in sorted(found - declared().keys())
     ]
     connection.execute(
         f"create or replace temp table gate_presence as {' union all '.join(counts)}"
@@ -137,6 +143,13 @@ def presence(connection: duckdb.DuckDBPyConnection) -> Suite:
             "select mart from {batch} where not is_there",
             "A reader's query on a mart that is gone would fail.",
             expected="every mart the dbt project describes",
+        ),
+        no_rows(
+            "nothing_but_marts",
+            "select mart from {batch} where not is_declared",
+            "A table that no model describes is nobody's, and was never looked at: what is left "
+            "of a model that was deleted goes when build/ is deleted.",
+            expected="no table but the marts the dbt project describes",
         ),
         no_rows(
             "rows_where_due",

@@ -51,7 +51,10 @@ class SourceFile:
 
     def is_unchanged(self) -> bool:
         """Whether the file still has the size and modification time it was read with."""
-        stat = self.path.stat()
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            return False
         return (stat.st_size, stat.st_mtime_ns) == (self.size, self.modified_ns)
 
 
@@ -126,6 +129,8 @@ def relation(
     kind = file_format(path, options)
     if kind == "parquet":
         return _parquet(connection, path)
+    _check_whole(path)
+    _check_encoding(path, options)
     if kind == "json":
         return _json_lines(path, _utf8(path, options, scratch))
     return _csv(path, options, scratch)
@@ -166,6 +171,43 @@ def _check_options(path: Path, options: Mapping[str, Any]) -> None:
     if not isinstance(columns, list):
         raise ConfigurationError(
             f"{path}: options.columns must be a list of names for a file without a header."
+        )
+
+
+def _check_whole(path: Path) -> None:
+    """Unpacks a compressed file once: DuckDB minds neither a checksum nor a zstd cut off."""
+    if _arrow_compression(path) is None:
+        return
+    try:
+        with pa.input_stream(str(path), compression=_arrow_compression(path)) as stream:
+            while stream.read(CHUNK_BYTES):
+                pass
+    except (OSError, pa.ArrowException) as error:
+        raise SystemFailure(
+            f"{path} cannot be unpacked ({_first_line(error)}). If it was still being written, "
+            "refresh again when it is whole; else write it again."
+        ) from error
+
+
+def _check_encoding(path: Path, options: Mapping[str, Any]) -> None:
+    """Refuses UTF-8 that would be read as one letter a byte: all of it can be, and none is right.
+
+    A text of another encoding that is valid UTF-8 by chance is as good as impossible.
+    """
+    encoding = _encoding(options)
+    if encoding.startswith("utf"):
+        return
+    try:
+        with _text(path, "utf-8") as text:
+            is_ascii = True
+            while chunk := text.read(CHUNK_BYTES):
+                is_ascii = is_ascii and chunk.isascii()
+    except UnicodeError:
+        return
+    if not is_ascii:
+        raise SystemFailure(
+            f"{path} is UTF-8, but options.encoding says {encoding}. Leave the option out, or have "
+            "the file written as it was before."
         )
 
 
@@ -253,15 +295,15 @@ def _csv_names(path: Path, options: Mapping[str, Any], has_header: bool) -> list
     else:
         dialect["quoting"] = csv.QUOTE_NONE
     try:
-        with _text(path, _encoding(options)) as text:
+        # Of the rows, those that are not in the encoding go to quarantine.
+        with _text(path, _encoding(options), errors="surrogateescape") as text:
             for _ in range(int(options.get("skip", 0))):
                 text.readline()
             first = next(csv.reader(text, **dialect), [])
+            for name in first:
+                name.encode("utf-8")
     except (OSError, UnicodeError, csv.Error, pa.ArrowException) as error:
-        raise SystemFailure(
-            f"{path} cannot be read as {_encoding(options)} text ({_first_line(error)}). Set "
-            "options: {encoding: …} to the encoding it was written with."
-        ) from error
+        raise _not_in(_encoding(options), path, error) from error
     if not any(name.strip() for name in first):
         raise SystemFailure(
             f"{path} has no first line to take column names from. Write the file again, or set "
@@ -317,17 +359,27 @@ def _utf8(path: Path, options: Mapping[str, Any], scratch: Path) -> Path:
         return path
     scratch.mkdir(parents=True, exist_ok=True)
     copy = scratch / f"{path.name}.utf8"
-    with _text(path, encoding) as text, copy.open("w", encoding="utf-8", newline="") as out:
-        while chunk := text.read(CHUNK_BYTES):
-            out.write(chunk)
+    try:
+        with _text(path, encoding) as text, copy.open("w", encoding="utf-8", newline="") as out:
+            while chunk := text.read(CHUNK_BYTES):
+                out.write(chunk)
+    except UnicodeError as error:
+        raise _not_in(encoding, path, error) from error
     return copy
 
 
-def _text(path: Path, encoding: str) -> io.TextIOWrapper:
+def _not_in(encoding: str, path: Path, error: Exception) -> SystemFailure:
+    return SystemFailure(
+        f"{path} cannot be read as {encoding} text ({_first_line(error)}). Set options: "
+        "{encoding: …} to the encoding it was written with."
+    )
+
+
+def _text(path: Path, encoding: str, errors: str = "strict") -> io.TextIOWrapper:
     stream = pa.input_stream(str(path), compression=_arrow_compression(path))
     # A byte-order mark is no part of the first column's name.
     name = "utf-8-sig" if encoding == "utf-8" else encoding
-    return io.TextIOWrapper(stream, encoding=name, newline="")
+    return io.TextIOWrapper(stream, encoding=name, errors=errors, newline="")
 
 
 def _arrow_compression(path: Path) -> str | None:

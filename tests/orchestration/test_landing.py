@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from orchestration import batches, landing, publisher
+from orchestration.contracts import contracts
 from orchestration.errors import ConfigurationError, RefusedError
 from orchestration.landing import Landed
 from orchestration.publisher import FeedConfig
@@ -293,3 +294,88 @@ def test_what_a_killed_landing_left_is_no_batch(site: Site) -> None:
     batches.clean(site.home)
     assert not folder.exists()
     assert len(site.land("content", "*.csv").new) == 1
+
+
+def test_a_period_may_end_at_the_instant_it_starts_and_no_earlier(site: Site) -> None:
+    head = (
+        "subscription_id,account_id,plan,status,amount,currency,billing_period,started_at,ended_at"
+    )
+    same, before = (
+        "2024-05-01T00:00:00Z,2024-05-01T00:00:00Z",
+        "2024-05-01T00:00:01Z,2024-05-01T00:00:00Z",
+    )
+    rows = [
+        f"{name},a,digital,active,5,EUR,month,{times}"
+        for name, times in (("s1", same), ("s2", before))
+    ]
+    site.write("s.csv", "\n".join([head, *rows]) + "\n")
+    site.land("subscriptions", "s.csv", tolerated_bad_share=1)
+    assert site.rows("subscriptions", "subscription_id") == [("s1",)]
+    [(_, reasons, _)] = site.quarantined("subscriptions")
+    assert reasons == ["ended_at: lies before started_at: 2024-05-01T00:00:00Z"]
+
+
+def test_a_column_that_must_not_lie_before_another_names_one_of_its_feed() -> None:
+    stated = {
+        (feed, column.name, column.not_before)
+        for feed, contract in contracts().items()
+        for column in contract.columns
+        if column.not_before
+    }
+    assert stated == {("subscriptions", "ended_at", "started_at")}
+    assert all(contracts()[feed].column(other) for feed, _, other in stated)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("=1+1", "reads like the formula of a spreadsheet"),
+        ("+cmd|' /C calc'!A0", "reads like the formula of a spreadsheet"),
+        ("-2 astetta", None),
+        ("@jarvisanomat", None),
+        ("liisa@example.fi", "holds an e-mail address"),
+        ("soita 040-123 4567", "holds a telephone number"),
+        ("Vuosien 1917-1918 sota", None),
+        ("10.0.255.3", "holds the address of a computer"),
+        ("yksi\nkaksi", "holds a line break, and perhaps the rows that follow"),
+    ],
+)
+def test_what_no_text_may_hold_is_told_and_not_quoted(
+    site: Site, value: str, told: str | None
+) -> None:
+    site.write("c.csv", f'content_id,title\na,"{value}"\n')
+    site.land("content", "c.csv", tolerated_bad_share=1)
+    reasons = [reasons for _, reasons, _ in site.quarantined("content")] if told else []
+    assert reasons == ([[f"title: {told}"]] if told else [])
+    assert len(site.rows("content", "content_id")) == (0 if told else 1)
+
+
+@pytest.mark.parametrize(
+    ("raw", "is_float"),
+    [
+        ("1234.0", True),
+        ("9.22337E+18", True),
+        ("1e+16", True),
+        ("1.4563212", False),
+        ("5e10", False),
+    ],
+)
+def test_an_id_written_as_a_floating_point_number_is_known_by_its_form(
+    site: Site, raw: str, is_float: bool
+) -> None:
+    site.write("c.csv", f"content_id\n{raw}\n")
+    [landed] = site.land("content", "c.csv", tolerated_bad_share=1).new
+    assert landed.quarantined_count == int(is_float)
+
+
+def test_every_member_of_a_compressed_file_lands(site: Site) -> None:
+    # As `cat monday.csv.gz tuesday.csv.gz` makes it.
+    site.write("c.csv.gz", gzip.compress(b"content_id\na\n") + gzip.compress(b"b\n"))
+    site.land("content", "c.csv.gz")
+    assert site.rows("content", "content_id") == [("a",), ("b",)]
+
+
+def test_a_text_that_is_right_in_its_encoding_is_never_taken_for_another(site: Site) -> None:
+    site.write("c.csv", "content_id,title\na,Järvi\n".encode("cp1252"))
+    site.land("content", "c.csv", options={"encoding": "cp1252"})
+    assert site.rows("content", "title") == [("Järvi",)]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -9,6 +10,7 @@ import pytest
 
 from orchestration import warehouse
 from orchestration.contracts import contracts
+from orchestration.settings import Home
 from quality import gate
 from quality.gate import CheckResult, Verdict
 from quality.suite import Suite, Unbuilt
@@ -33,9 +35,8 @@ def make_landing(connection: duckdb.DuckDBPyConnection) -> None:
     """The empty schema `landing` of a refresh as of 31 March 2024 in Helsinki, in euros."""
     connection.execute("create schema landing")
     for contract in contracts().values():
-        connection.execute(
-            f"create table landing.{contract.feed} as {warehouse.feed_sql(contract, [])}"
-        )
+        empty = warehouse.feed_sql(contract, Home(Path()), [])
+        connection.execute(f"create table landing.{contract.feed} as {empty}")
     connection.execute(
         """
         create table landing.refresh as select

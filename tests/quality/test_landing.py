@@ -110,6 +110,7 @@ def test_batches_as_usual_pass(landing: duckdb.DuckDBPyConnection) -> None:
         "new_rows",
         "known_ids",
         "amounts",
+        "volume_of_files",
         "volume_events",
         "volume_payments",
     }
@@ -331,6 +332,116 @@ def test_a_currency_without_any_rate_is_refused(landing: duckdb.DuckDBPyConnecti
     verdict = judged_landing(landing)
     assert_only(verdict, {("currencies", "has_exchange_rate")}, refused=True)
     assert result(verdict, "currencies", "has_exchange_rate").offending_keys == ("SEK",)
+
+
+EMPTIED = ("volume_of_files", "emptied_files")
+SHRUNKEN = ("volume_of_files", "shrunken_files")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected", "refused"),
+    [
+        (100, 0, {EMPTIED, SHRUNKEN}, True),
+        (99, 0, {SHRUNKEN}, False),
+        (19, 0, set(), False),  # so few may well be none for once
+        (100, 49, {SHRUNKEN}, False),
+        (100, 50, set(), False),
+    ],
+)
+def test_a_file_is_held_against_its_predecessors(
+    landing: duckdb.DuckDBPyConnection,
+    before: int,
+    now: int,
+    expected: set[tuple[str, str]],
+    refused: bool,
+) -> None:
+    add_batch(landing, "costs", "k0", is_new=False, landed=before)
+    add_batch(landing, "costs", "k1", is_new=True, landed=now)
+    landing.execute("update landing.batches set source_name = 'costs.csv' where feed = 'costs'")
+    assert_only(judged_landing(landing, "volume_of_files"), expected, refused=refused)
+
+
+POSSIBLE_RATE = ("currencies", "rates_are_possible")
+STEADY_RATE = ("currencies", "rates_are_steady")
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected", "refused"),
+    [
+        # The day before, a krona was 0.09 euros.
+        (0.18, set(), False),
+        (0.181, {STEADY_RATE}, False),
+        (0.0449, {STEADY_RATE}, False),
+        (0.89, {STEADY_RATE}, False),
+        (11.1, {POSSIBLE_RATE, STEADY_RATE}, True),
+    ],
+)
+def test_a_new_rate_is_held_against_the_one_before(
+    landing: duckdb.DuckDBPyConnection,
+    rate: float,
+    expected: set[tuple[str, str]],
+    refused: bool,
+) -> None:
+    add_batch(landing, "exchange_rates", "x1", is_new=True)
+    row = {"day": dt.date(2024, 3, 2), "currency": "SEK", "rate": rate, "batch_id": "x1"}
+    insert(landing, "landing.exchange_rates", row)
+    assert_only(judged_landing(landing, "currencies"), expected, refused=refused)
+
+
+def test_a_mistyped_rate_that_was_corrected_is_forgiven(
+    landing: duckdb.DuckDBPyConnection,
+) -> None:
+    row = {"day": dt.date(2024, 3, 2), "currency": "SEK"}
+    for batch_id, rate, hour in (("x1", 11.1, 1), ("x2", 0.09, 2)):
+        add_batch(landing, "exchange_rates", batch_id, is_new=True)
+        changed = {"rate": rate, "batch_id": batch_id, "updated_at": dt.datetime(2024, 3, 3, hour)}
+        insert(landing, "landing.exchange_rates", row | changed)
+    assert_only(judged_landing(landing, "currencies"), set(), refused=False)
+
+
+BOTS = ("known_ids", "events_of_bots")
+BOTS_USUAL = ("known_ids", "events_of_bots_usual")
+
+
+@pytest.mark.parametrize(
+    ("count", "expected", "refused"),
+    [(20_000, set(), False), (20_001, {BOTS, BOTS_USUAL}, True)],
+)
+def test_a_visitor_with_more_events_than_a_day_holds_is_a_bot(
+    landing: duckdb.DuckDBPyConnection,
+    count: int,
+    expected: set[tuple[str, str]],
+    refused: bool,
+) -> None:
+    landing.execute(
+        "insert into landing.events (event_id, visitor_id, content_id, batch_id, day) "
+        "select 'b' || i, 'bot', 'c1', 'e1', date '2024-03-30' from range(?) as rows(i)",
+        [count],
+    )
+    assert_only(judged_landing(landing, "known_ids"), expected, refused=refused)
+
+
+CIRCLES_USUAL = ("known_ids", "accounts_referred_in_circles_usual")
+
+
+@pytest.mark.parametrize(
+    ("referrers", "expected"),
+    [
+        ({"a": "b", "b": "c", "c": None}, set()),
+        ({"a": "b", "b": "c", "c": "a"}, {CIRCLES_USUAL}),
+        ({"a": "a", "b": None, "c": None}, {CIRCLES_USUAL}),
+    ],
+)
+def test_accounts_that_recommended_one_another_are_told(
+    landing: duckdb.DuckDBPyConnection,
+    referrers: dict[str, str | None],
+    expected: set[tuple[str, str]],
+) -> None:
+    add_batch(landing, "accounts", "a1", is_new=True, landed=3)
+    for account, referrer in referrers.items():
+        row = {"account_id": account, "referred_by_account_id": referrer, "batch_id": "a1"}
+        insert(landing, "landing.accounts", row)
+    assert_only(judged_landing(landing, "known_ids"), expected, refused=False)
 
 
 def test_a_suite_whose_table_is_gone_is_refused(landing: duckdb.DuckDBPyConnection) -> None:

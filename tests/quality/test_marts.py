@@ -59,6 +59,7 @@ CENT = "0.01"
 SPOILED = [
     ("presence", "drop table identity_coverage", {"every_mart_is_there", "rows_where_due"}),
     ("presence", "delete from engagement", {"rows_where_due"}),
+    ("presence", "create table raw_accounts as select 1 as one", {"nothing_but_marts"}),
     ("presence", "delete from mrr_monthly", {"rows_where_due"}),
     (
         "customer_value",

@@ -8,6 +8,8 @@ import datetime as dt
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,16 +51,21 @@ class Small:
 
     def add(self, feed: str, *rows: Row) -> Path:
         """Writes the rows to a new file of the feed, an hour younger than the one before."""
-        path = self.data / f"{feed}-{self.files:04}.jsonl"
-        # Every key in every row, as exports with a schema have it.
-        empty = dict.fromkeys(column.name for column in contracts()[feed].columns)
-        path.write_text("".join(json.dumps(empty | dict(row)) + "\n" for row in rows))
-        at = (FIRST_FILE_AT + dt.timedelta(hours=self.files)).timestamp()
-        os.utime(path, (at, at))
+        at = FIRST_FILE_AT + dt.timedelta(hours=self.files)
+        path = self.put(feed, f"{feed}-{self.files:04}.jsonl", rows, at)
         self.files += 1
         return path
 
-    def opened(self, **asked: Any) -> Any:
+    def put(self, feed: str, name: str, rows: Sequence[Row], modified_at: dt.datetime) -> Path:
+        """Writes the rows to a file of that name and time, in place of one that lies there."""
+        path = self.data / name
+        # Every key in every row, as exports with a schema have it.
+        empty = dict.fromkeys(column.name for column in contracts()[feed].columns)
+        path.write_text("".join(json.dumps(empty | dict(row)) + "\n" for row in rows))
+        os.utime(path, (modified_at.timestamp(), modified_at.timestamp()))
+        return path
+
+    def opened(self, **asked: Any) -> AbstractContextManager[Refresh]:
         """The refresh of this publisher, to run its steps one by one."""
         return refresh.opened(self.home, publisher.load(self.path), **asked)
 
@@ -89,6 +96,18 @@ class Small:
             run.verdict = refresh.PUBLISHED
         return planned
 
+    def die(self, *, before: str, **asked: Any) -> None:
+        """A refresh that is killed before the "models" or, the others built, before the "marts"."""
+        with self.opened(**asked) as run:
+            for feed in run.publisher.feeds:
+                refresh.land(run, feed)
+            refresh.has_work(run)
+            planned = refresh.prepare_models(run)
+            if before == "marts":
+                arguments = _without_tests(replace(planned, changed_feeds=None))
+                arguments += ["--exclude", "path:models/marts"]
+                assert invoke(run.home, arguments, run.home.build / "dbt")
+
     def built(self) -> dict[str, list[tuple[Any, ...]]]:
         """All rows of what the models built but those that tell of refreshes."""
         with warehouse.connect(self.home, read_only=True) as connection:
@@ -98,10 +117,14 @@ class Small:
                 "and not list_contains(?, table_name) order by all",
                 [list(TELL_OF_REFRESHES)],
             ).fetchall()
-            return {
+            rows = {
                 name: connection.execute(f"select * from {name} order by all").fetchall()
                 for (name,) in tables
             }
+            rows["marts.data_assets"] = connection.execute(
+                f"select {OF_ROWS} from marts.data_assets order by all"
+            ).fetchall()
+            return rows
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What a query over the published marts returns."""
@@ -118,14 +141,14 @@ class Small:
 
 # What landing holds, and when it was refreshed, depends on how the rows arrived.
 TELL_OF_REFRESHES = ("refreshes", "quality_results", "data_assets")
+# What data_assets tells of the rows alone.
+OF_ROWS = "feed, is_configured, first_day, last_day, days_covered, days_missing, freshness_days"
 
 
 def build(run: Refresh, *, is_full: bool, tests: bool = True) -> None:
     """Runs dbt in this process and stamps the build."""
-    arguments = models.build_arguments(is_full=is_full)
-    if not tests:
-        arguments[0] = "run"
-        arguments = [a for a in arguments if a not in ("--exclude-resource-type", "unit_test")]
+    planned = replace(run.planned or Plan(is_full, (), ()), is_full=is_full)
+    arguments = models.build_arguments(planned) if tests else _without_tests(planned)
     target = run.home.build / "dbt"
     with run.step("model"):
         is_built = invoke(run.home, arguments, target)
@@ -133,6 +156,12 @@ def build(run: Refresh, *, is_full: bool, tests: bool = True) -> None:
             refresh.model_failed(run, models.failures(run.home, target), models.message(target))
             raise run.error or AssertionError
         refresh.stamp(run)
+
+
+def _without_tests(planned: Plan) -> list[str]:
+    """What a refresh asks of dbt, but the tests of the models."""
+    _, *arguments = models.build_arguments(planned)
+    return ["run", *(a for a in arguments if a not in ("--exclude-resource-type", "unit_test"))]
 
 
 def invoke(home: Home, arguments: Sequence[str], target: Path) -> bool:
@@ -147,12 +176,12 @@ def invoke(home: Home, arguments: Sequence[str], target: Path) -> bool:
     where = ["--project-dir", project, "--profiles-dir", project]
     where += ["--target-path", str(target), "--log-path", str(target), "--quiet"]
     # An adapter left by the invocation before still points to that one's home.
-    reset_adapters()
+    reset_adapters()  # type: ignore[no-untyped-call]
     try:
         done = dbtRunner(manifest=manifest).invoke([*arguments, *where])
     finally:
         # The runner would keep the warehouse locked.
-        DuckDBConnectionManager.close_all_connections()
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     return bool(done.success)
 
 

@@ -1,4 +1,9 @@
-"""The marts are a function of what landed, not of how it arrived."""
+"""The marts are a function of what landed, not of how it arrived.
+
+Two promises (decision 0002). Where rows say when they were updated, they may be cut into files in
+any way, and come again. Else the file's time, its name and the place in it decide: the files may
+come in any order, in however many refreshes, some of them killed.
+"""
 
 import datetime as dt
 import itertools
@@ -12,13 +17,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.refresh import history
+from tests.refresh.history import FEEDS, Tables
 from tests.refresh.small import Small
 
-FEEDS = ("events", "accounts", "subscriptions", "payments", "ad_revenue", "exchange_rates")
 KEY = "0123456789abcdef0123456789abcdef"
-
-# A whole refresh takes seconds: few histories here. For more: pytest --hypothesis-profile=many.
-settings.register_profile("many", max_examples=100, deadline=None)
 
 
 @pytest.fixture
@@ -28,14 +30,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Small]
     return lambda: Small(tmp_path / str(next(numbers)), FEEDS)
 
 
-def add_all(small: Small, rows: history.Rows) -> None:
-    """One file per feed with its rows in the order given."""
-    for feed in FEEDS:
-        mine = [row for each, row in rows if each == feed]
-        if mine:
-            small.add(feed, *mine)
-
-
+# A refresh takes seconds: few histories here. For more: python -m tests.bench.histories.
 few = settings(
     max_examples=2,
     deadline=None,
@@ -44,6 +39,15 @@ few = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 seeds = st.integers(0, 10**6)
+
+
+@few
+@given(seed=seeds)
+def test_files_of_all_feeds_in_any_order_give_the_marts_of_one_refresh_with_all_of_them(
+    made: Callable[[], Small], seed: int
+) -> None:
+    lived = history.history(seed)
+    assert_same(history.played(made(), lived), history.loaded(made(), lived))
 
 
 @few
@@ -65,11 +69,11 @@ def test_day_by_day_with_late_events_gives_the_marts_of_one_full_load(
     made: Callable[[], Small], seed: int
 ) -> None:
     order = random.Random(seed)  # noqa: S311
-    rows = history.rows(seed, repeated_share=0.01)
+    rows = history.rows(seed, repeated_share=0.01, first_at=history.AUTUMN)
     deliveries = sorted(
         rows, key=lambda row: (_day(row[1]) + order.choice([0] * 200 + [1, 2, 3]), order.random())
     )
-    incremental = delivered(made(), deliveries, batches=6)
+    incremental = delivered(made(), deliveries, batches=3)
     assert_same(incremental.built(), loaded_at_once(made(), rows).built())
 
 
@@ -77,7 +81,31 @@ def test_an_incremental_refresh_equals_a_full_one(made: Callable[[], Small]) -> 
     small = delivered(made(), history.rows(seed=7, repeated_share=0.1), batches=2)
     incremental = small.built()
     assert small.build(is_full=True).is_full
-    assert_same(incremental, small.built())
+    # The landing is the same: so is what the models note of deliveries.
+    assert not history.differences(incremental, small.built())
+
+
+def test_the_histories_hold_what_makes_order_matter() -> None:
+    lived = [history.history(seed) for seed in range(40)]
+    arrivals = [arrival for each in lived for arrival in each.arrivals]
+    assert {arrival.dies_before for arrival in arrivals} == {None, "models", "marts"}
+    # Refreshes that bring few feeds, and days asked for.
+    assert {len({file.feed for file in arrival.files}) for arrival in arrivals} > {1, 2, 15}
+    assert any(arrival.as_of for arrival in arrivals)
+    # Files that grow, and copies under another name.
+    assert any(len(each.files) < each.batch_count for each in lived)
+    contents = [[(file.feed, file.rows) for file in each.files] for each in lived]
+    assert any(file in each[:place] for each in contents for place, file in enumerate(each))
+    for each in lived:
+        assert {file.feed for file in each.arrivals[0].files} == set(FEEDS)
+
+
+def add_all(small: Small, rows: history.Rows) -> None:
+    """One file per feed with its rows in the order given."""
+    for feed in FEEDS:
+        mine = [row for each, row in rows if each == feed]
+        if mine:
+            small.add(feed, *mine)
 
 
 def delivered(small: Small, rows: history.Rows, *, batches: int) -> Small:
@@ -100,12 +128,10 @@ def loaded_at_once(small: Small, rows: history.Rows) -> Small:
 
 def _day(row: Mapping[str, Any]) -> int:
     """The day a row is about, as a number; what says none comes in the middle."""
-    day = str(row.get("occurred_at") or row.get("day") or "2024-03-31")[:10]
+    middle = history.AUTUMN + dt.timedelta(days=3)
+    day = str(row.get("occurred_at") or row.get("day") or middle.isoformat())[:10]
     return dt.date.fromisoformat(day).toordinal()
 
 
-def assert_same(one: dict[str, list[object]], other: dict[str, list[object]]) -> None:
-    assert one.keys() == other.keys()
-    assert any(one.values())
-    for name, rows in one.items():
-        assert rows == other[name], name
+def assert_same(one: Tables, other: Tables) -> None:
+    assert not history.differences(one, other, but=history.TELL_OF_DELIVERIES)
