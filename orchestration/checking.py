@@ -75,9 +75,14 @@ def check_feed(config: FeedConfig) -> tuple[list[str], Sample | None]:
             return [_unreadable(config, path, error)], None
 
 
-def problems(config: FeedConfig) -> list[str]:
-    """Problems of one feed's mapping with its newest file; reads no rows."""
-    with _newest(config) as (connection, relation, path, found):
+def problems(config: FeedConfig, folder: Path | None = None) -> list[str]:
+    """Problems of one feed's mapping with its newest file; reads no rows.
+
+    Args:
+        config: The feed's source and mapping.
+        folder: Where to work; the system's folder for temporary files by default.
+    """
+    with _newest(config, folder) as (connection, relation, path, found):
         if relation is None or path is None:
             return found
         return landing.mapping_problems(connection, config, relation, path)
@@ -85,12 +90,12 @@ def problems(config: FeedConfig) -> list[str]:
 
 @contextmanager
 def _newest(
-    config: FeedConfig,
+    config: FeedConfig, folder: Path | None = None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Relation | None, Path | None, list[str]]]:
     """The newest file of a feed opened, or the problems that keep it shut."""
     paths = files.find(config.files)
     path = max(paths, key=lambda each: (each.stat().st_mtime_ns, str(each)), default=None)
-    with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as connection:
+    with tempfile.TemporaryDirectory(dir=folder) as scratch, duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         if path is None:
             yield connection, None, None, [landing.no_file(config)]

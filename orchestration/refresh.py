@@ -45,6 +45,8 @@ RUNNING, PUBLISHED, REFUSED, FAILED, NOTHING_NEW = (
     "nothing new",
 )
 KEPT_REPORTS = 200
+# How DuckDB says that it could not write: outside a transaction, in its commit, after it.
+FULL_DISK = duckdb.IOException | duckdb.TransactionException | duckdb.FatalException
 # Results of so many refreshes stay in quality_results.
 KEPT_HISTORY = 60
 
@@ -115,7 +117,7 @@ class Refresh:
             self.fail(error, name)
             raise
         except Exception as error:
-            self.fail(failure(f"{name} failed", error), name)
+            self.fail(failure(f"{name} failed in {self.home.root}", error), name)
             raise
         finally:
             self.steps[name] = round(time.monotonic() - began, 3)
@@ -234,7 +236,7 @@ def failure(what: str, error: Exception) -> SystemFailure:
             "What the process named there does may be the end of a refresh that was killed: wait "
             "for it or end it, and refresh again."
         )
-    elif isinstance(error, duckdb.IOException | OSError):
+    elif isinstance(error, OSError | FULL_DISK):
         remedy = (
             "Make room on the disk, raise the limit (`ulimit -n` for open files) or give this "
             "user the right, whichever the message names, and refresh again."
@@ -249,11 +251,14 @@ def _refuse_misfits(run: Refresh) -> None:
     """
     from orchestration import checking
 
+    # In the home, where the next refresh clears what a killed one left.
+    scratch = run.home.build / "scratch"
+    scratch.mkdir(exist_ok=True, mode=0o700)
     problems: list[str] = []
     for feed, config in run.publisher.feeds.items():
         landed = batches.committed(run.home, feed)
         if not any(manifest.mapping == config.fingerprint for manifest in landed):
-            problems += checking.problems(config)
+            problems += checking.problems(config, scratch)
     if problems:
         raise ConfigurationError("\n\n".join(problems))
 

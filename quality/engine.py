@@ -148,10 +148,16 @@ def no_rows_expectation() -> type["Expectation"]:
 def _new_context() -> Any:
     silence_telemetry()
     import great_expectations
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
 
     _forget_duckdb_engine_at_exit()
-    context = great_expectations.get_context(mode="ephemeral")
+    # Its own default makes a temporary folder for pages nobody asks for; killed, it stays.
+    kept_in_memory = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults())
+    context = great_expectations.get_context(mode="ephemeral", project_config=kept_in_memory)
     context.enable_analytics(enable=False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     # Every asset made or deleted would write the whole project as YAML, to nowhere: a third of the

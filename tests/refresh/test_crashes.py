@@ -52,7 +52,7 @@ def test_refreshes_killed_at_random_moments_end_as_if_nobody_had_disturbed_them(
     report = run("-m", "tests.bench.crashes", *SMALL_CAMPAIGN, tmp_path)
 
     assert report["kills"] == 12
-    assert report["reads"] > 10
+    assert report["reads"] > 2
     for wrong in ("torn reads", "reader errors", "differences", "leftovers"):
         assert report[wrong] == [], wrong
 
