@@ -59,7 +59,7 @@ def fit(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, count: ArrayLi
     Raises:
         ValueError: A row cannot be a customer; the message says which and why.
     """
-    x, t_x, T, customers = _customers(frequency, recency, age, count)  # noqa: N806
+    x, t_x, T, customers = _customers(frequency, recency, age, count)
     n = float(customers.sum())
     found = {"customers": n, "repeat customers": float(customers[x > 0].sum())}
     if lacking := too_few(found, NEEDED):
@@ -72,14 +72,15 @@ def fit(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, count: ArrayLi
     ]
     # A density in units of the mean age becomes one in weeks.
     optimum = maximise(log_likelihood, starts, n)
-    fit = fitted(METHOD, NAMES, optimum, n, np.array([1, week, 1, 1]), -rate * n * math.log(week))
-    return fit if fit.converged else standing_in(FALLBACK, "the likelihood has no maximum", n)
+    scale, shift = np.array([1, week, 1, 1]), -rate * n * math.log(week)
+    result = fitted(METHOD, NAMES, optimum, n, scale, shift)
+    return result if result.converged else standing_in(FALLBACK, "the likelihood has no maximum", n)
 
 
 def _customers(
     frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, count: ArrayLike
 ) -> tuple[Array, Array, Array, Array]:
-    x, t_x, T, customers = vectors(frequency=frequency, recency=recency, age=age, count=count)  # noqa: N806
+    x, t_x, T, customers = vectors(frequency=frequency, recency=recency, age=age, count=count)
     require_counts(count=customers)
     require(
         (x >= 0) & (x == np.floor(x)),
@@ -105,7 +106,7 @@ def _likelihood(
     x: Array,
     t_x: Array,
     T: Array,
-    count: Array,  # noqa: N803
+    count: Array,
 ) -> Callable[[Array], tuple[float, Array]]:
     """Log-likelihood and gradient at the logarithms of r, α, a, b.
 
@@ -118,7 +119,7 @@ def _likelihood(
     x_age = summed(by_age, count * x, ages.size)
     n = count.sum()
     again = x > 0
-    x, t_x, T, count, by_x = x[again], t_x[again], T[again], count[again], by_x[again]  # noqa: N806
+    x, t_x, T, count, by_x = x[again], t_x[again], T[again], count[again], by_x[again]
 
     def log_likelihood(point: Array) -> tuple[float, Array]:
         r, alpha, a, b = np.exp(point)
@@ -167,7 +168,7 @@ def log_likelihood(fit: Fit, frequency: ArrayLike, recency: ArrayLike, age: Arra
     Raises:
         ValueError: A row cannot be a customer.
     """
-    x, t_x, T, _ = _customers(frequency, recency, age, 1.0)  # noqa: N806
+    x, t_x, T, _ = _customers(frequency, recency, age, 1.0)
     r, alpha, a, b = _parameters(fit)
     return np.asarray(
         gammaln(r + x) - gammaln(r) + r * math.log(alpha)
@@ -183,7 +184,7 @@ def _parameters(fit: Fit) -> tuple[float, float, float, float]:
     return fit["r"], fit["alpha"], fit["a"], fit["b"]
 
 
-def _log_odds(fit: Fit, x: Array, t_x: Array, T: Array) -> Array:  # noqa: N803
+def _log_odds(fit: Fit, x: Array, t_x: Array, T: Array) -> Array:
     """Of having stopped at the last purchase; −∞ where there was no repeat purchase."""
     r, alpha, a, b = _parameters(fit)
     odds = math.log(a) - np.log(b + np.maximum(x, 1) - 1)
@@ -209,7 +210,7 @@ def alive(fit: Fit, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) ->
     Raises:
         ValueError: A row cannot be a customer.
     """
-    x, t_x, T, _ = _customers(frequency, recency, age, 1.0)  # noqa: N806
+    x, t_x, T, _ = _customers(frequency, recency, age, 1.0)
     return np.asarray(expit(-_log_odds(fit, x, t_x, T)))
 
 
@@ -257,8 +258,8 @@ def expected_purchases_if_alive(
     Raises:
         ValueError: A row cannot be a customer, or weeks are negative.
     """
-    x, _, T, _ = _customers(frequency, age, age, 1.0)  # noqa: N806
-    x, T, t = vectors(frequency=x, age=T, weeks=weeks)  # noqa: N806
+    x, _, T, _ = _customers(frequency, age, age, 1.0)
+    x, T, t = vectors(frequency=x, age=T, weeks=weeks)
     require(t >= 0, "weeks are negative", "ask for weeks ahead, from 0 up", t)
     return _if_alive(_parameters(fit), x, T, t)
 
@@ -267,20 +268,24 @@ def _if_alive(
     parameters: tuple[float, float, float, float],
     x: Array,
     T: Array,
-    t: Array,  # noqa: N803
+    t: Array,
 ) -> Array:
     r, alpha, a, b = parameters
     if abs(a - 1) < GAP:
-        around = [_if_alive((r, alpha, 1 + s * GAP, b), x, T, t) for s in (-1, 1)]
+        around = [_if_alive((r, alpha, 1 + side * GAP, b), x, T, t) for side in (-2, 2)]
         return (around[0] + around[1]) / 2
     if abs(a + b - 1) < GAP:
         b += 2 * GAP * b
     z = t / (alpha + T + t)
     below = a + b + x - 1
-    # 1 − (1−z)^(a−1)·F, without losing what small z leaves of it.
-    power = (a - 1) * np.log1p(-z)
-    gauss = hyp2f1(a + b - 1 - r, a - 1, below, z)
-    return np.asarray(below / (a - 1) * (1 - np.exp(power) * gauss))
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        kept = (1 - z) ** (a - 1) * hyp2f1(a + b - 1 - r, a - 1, below, z)
+        # Where customers hardly ever buy twice (a in the hundreds) that is 0 times infinity; the
+        # form as printed is not, but where r + x is in the hundreds too, and then nothing is left.
+        lost = ~np.isfinite(kept)
+        printed = (1 - z) ** (r + x) * hyp2f1(r + x, b + x, below, z)
+    kept = np.where(lost, np.where(np.isfinite(printed), printed, 0.0), kept)
+    return np.asarray(below / (a - 1) * (1 - kept))
 
 
 def cohort_purchases(fit: Fit, age: ArrayLike, count: ArrayLike = 1.0) -> float:
@@ -314,9 +319,10 @@ def discounted_purchases(
 ) -> Array:
     """Discounted expected transactions (DET) to a horizon.
 
-    DET(H) = Σ_{t=1..H} [E Y(t) − E Y(t−1)]·e^{−δt}, δ = ln(1 + annual)/52. After Fader, Hardie & Lee, "RFM and CLV", *Journal of Marketing
-    Research* 42, 2005, whose DET sums to infinity; a horizon is stated because the BG/NBD's sum
-    need not converge. The value of a customer is margin · mean purchase · DET.
+    DET(H) = Σ_{t=1..H} [E Y(t) − E Y(t−1)]·e^{−δt}, δ = ln(1 + annual)/52. After Fader, Hardie &
+    Lee, "RFM and CLV", *Journal of Marketing Research* 42, 2005, whose DET sums to infinity; the
+    BG/NBD's need not converge there, so a horizon is stated. The value of a customer is
+    margin · mean purchase · DET.
 
     Args:
         fit: Of `fit`, or known parameters r, alpha, a, b.
@@ -359,7 +365,7 @@ def discounted_purchases_if_alive(
     Raises:
         ValueError: A row cannot be a customer, the horizon is below 1 or the discount negative.
     """
-    x, _, T, _ = _customers(frequency, age, age, 1.0)  # noqa: N806
+    x, _, T, _ = _customers(frequency, age, age, 1.0)
     if weeks < 1 or annual_discount < 0:
         raise ValueError(
             f"A horizon of {weeks} weeks at {annual_discount:g} a year cannot be summed: give at "
@@ -376,7 +382,7 @@ def discounted_purchases_if_alive(
     return np.asarray(total[index])
 
 
-def _pairs(x: Array, T: Array) -> tuple[tuple[Array, Array], NDArray[np.intp]]:  # noqa: N803
+def _pairs(x: Array, T: Array) -> tuple[tuple[Array, Array], NDArray[np.intp]]:
     """Distinct pairs, and which of them each row has."""
     xs, by_x = np.unique(x, return_inverse=True)
     ages, by_age = np.unique(T, return_inverse=True)
