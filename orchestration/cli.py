@@ -131,7 +131,7 @@ def _demo(asked: argparse.Namespace) -> int:
 def _refresh(asked: argparse.Namespace) -> int:
     home, stated = _home_and_publisher(asked)
     from orchestration import running
-    from orchestration.refresh import NOTHING_NEW, PUBLISHED, refresh_row
+    from orchestration.reports import NOTHING_NEW, PUBLISHED, refresh_row
 
     began = time.monotonic()
     with _progress(asked.json) as say:
@@ -159,16 +159,16 @@ def _refresh(asked: argparse.Namespace) -> int:
 
 
 def _status(asked: argparse.Namespace) -> int:
-    from orchestration import reading
+    from orchestration import status
 
     home = _home(asked)
     if asked.batches:
         return _batches(home, asked.json)
-    status = reading.status(home)
+    standing = status.look(home)
     if asked.json:
-        print(json.dumps(reading.status_json(status), indent=1, default=str))
+        print(json.dumps(status.as_json(standing), indent=1, default=str))
     else:
-        print(reading.status_text(status))
+        print(status.as_text(standing))
     return OK
 
 
@@ -248,10 +248,10 @@ def _pseudonym(asked: argparse.Namespace) -> int:
 
 
 def _discard(asked: argparse.Namespace) -> int:
-    from orchestration import archives, batches, refresh
+    from orchestration import archives, batches, homes
 
     home = _home(asked)
-    with refresh.lock(home, "arvo discard"):
+    with homes.lock(home, "arvo discard"):
         manifest = batches.find(home, asked.batch)
         archives.discard(home, manifest)
     print(

@@ -19,7 +19,8 @@ from typing import Any
 import duckdb
 import yaml
 
-from orchestration import settings
+from orchestration import assumptions, settings
+from orchestration.assumptions import Assumption
 from orchestration.contracts import Contract, contracts
 from orchestration.errors import ConfigurationError
 
@@ -31,6 +32,7 @@ TOP_KEYS = (
     "time_zone",
     "currency",
     "as_of",
+    "calibration_end",
     "refresh_at",
     "grace_days",
     "heartbeat_seconds",
@@ -103,14 +105,16 @@ class FeedConfig:
 
 @dataclass(frozen=True)
 class Publisher:
-    """All that publisher.yml states, validated."""
+    """All that publisher.yml and assumptions.yml state, validated."""
 
     path: Path
     name: str
     time_zone: str
     currency: str
     feeds: Mapping[str, FeedConfig]
+    assumptions: tuple[Assumption, ...]
     as_of: dt.date | None = None
+    calibration_end: dt.date | None = None
     refresh_at: dt.time = dt.time(5, 0)
     grace_days: int = 30
     heartbeat_seconds: float = 15.0
@@ -217,7 +221,16 @@ class _Reader:
         self.feeds = self._feeds(document, time_zone or "UTC")
         currency = self._currency(document)
         numbers = self._numbers(document)
-        as_of = self._as_of(document, time_zone or "UTC")
+        as_of = self._day(document, "as_of", time_zone or "UTC")
+        calibration_end = self._day(document, "calibration_end", time_zone or "UTC")
+        if as_of and calibration_end and calibration_end >= as_of:
+            self.problem(
+                ("calibration_end",),
+                f"'calibration_end' is {calibration_end}, but the marts stand for {as_of}: nothing "
+                "is left to hold the estimates against. Name an earlier day.",
+            )
+        assumed, wrong = assumptions.read(self.path.parent / assumptions.FILE)
+        self.problems += wrong
         refresh_at = self._refresh_at(document)
         if not (name and time_zone and currency):
             return None
@@ -227,7 +240,9 @@ class _Reader:
             time_zone=time_zone,
             currency=currency,
             feeds=self.feeds,
+            assumptions=assumed,
             as_of=as_of,
+            calibration_end=calibration_end,
             refresh_at=refresh_at,
             **numbers,
         )
@@ -338,17 +353,17 @@ class _Reader:
             numbers[key] = kind(value)
         return numbers
 
-    def _as_of(self, document: Mapping[str, Any], time_zone: str) -> dt.date | None:
-        value = document.get("as_of")
+    def _day(self, document: Mapping[str, Any], key: str, time_zone: str) -> dt.date | None:
+        value = document.get(key)
         if value is None:
             return None
         if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
-            self.problem(("as_of",), f"'as_of' must be a day such as 2026-06-30, not {value!r}.")
+            self.problem((key,), f"'{key}' must be a day such as 2026-06-30, not {value!r}.")
             return None
         if value > dt.datetime.now(zoneinfo.ZoneInfo(time_zone)).date():
             self.problem(
-                ("as_of",),
-                f"'as_of' is {value}, which has not come yet: marts of that day would take for "
+                (key,),
+                f"'{key}' is {value}, which has not come yet: marts of that day would take for "
                 "facts what nobody knows. Name a day up to today.",
             )
         return value

@@ -1,54 +1,56 @@
-"""One refresh: its lock, its steps in order, and the report it leaves.
+"""One refresh and its steps in order.
 
 Holds what happens in a refresh, free of Dagster (assets.py gives each step its place in the
 graph) and free of printing (the command line does that). What the steps do lies in
-landing.py, warehouse.py, quality/ and versions.py.
+landing.py, warehouse.py, quality/ and versions.py; its lock in homes.py, its report in
+reports.py.
 """
 
 import datetime as dt
-import fcntl
-import json
-import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
 
 import duckdb
 
-from orchestration import archives, batches, landing, pseudonyms, versions, warehouse
+from orchestration import (
+    archives,
+    batches,
+    homes,
+    landing,
+    pseudonyms,
+    reports,
+    settings,
+    versions,
+    warehouse,
+)
 from orchestration.batches import Manifest
 from orchestration.errors import ArvoError, ConfigurationError, RefusedError, SystemFailure
 from orchestration.examiner import Judge
 from orchestration.landing import Landed
 from orchestration.publisher import Publisher
+from orchestration.reports import FAILED, NOTHING_NEW, PUBLISHED, REFUSED, REPORT, RUNNING
 from orchestration.settings import Home
 from orchestration.sources import files
 from orchestration.sources.files import literal
 from orchestration.versions import Version
 from orchestration.warehouse import Inputs, Plan
-from quality import identifiers
 from quality.gate import CheckResult, Verdict
 
-REPORT = "report.json"
 ID_SECOND = "%Y%m%dT%H%M%SZ"
 ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
-RUNNING, PUBLISHED, REFUSED, FAILED, NOTHING_NEW = (
-    "running",
-    "published",
-    "refused",
-    "failed",
-    "nothing new",
-)
-KEPT_REPORTS = 200
 # How DuckDB says that it could not write: outside a transaction, in its commit, after it.
 FULL_DISK = duckdb.IOException | duckdb.TransactionException | duckdb.FatalException
-# Results of so many refreshes stay in quality_results.
-KEPT_HISTORY = 60
+# A check that broke for want of these says nothing about the data.
+LACK_OF_ROOM = re.compile("too many open files|no space left|out of memory|cannot allocate", re.I)
+MAKE_ROOM = (
+    "Make room on the disk or in memory, raise the limit (`ulimit -n` for open files) or give this "
+    "user the right, whichever the message names, and refresh again."
+)
 
 
 def directly(judge: Judge, home: Home) -> Verdict:
@@ -154,18 +156,18 @@ def opened(
         SystemFailure: Another refresh holds the lock, or the home cannot be written.
         ConfigurationError: The home belongs to another publisher.
     """
-    _prepare(home, publisher)
-    started_at = utc_now()
+    homes.prepare(home, publisher)
+    started_at = settings.utc_now()
     name = refresh_id or new_id(started_at, _newest_id(home))
     run = Refresh(home, publisher, name, started_at, as_of, is_full, say, accepted, judge)
-    with lock(home, run.refresh_id):
+    with homes.lock(home, run.refresh_id):
         if not accepted:
             _refuse_clock_set_back(home, started_at)
         _clear_killed(home)
         try:
-            write_report(run)
+            reports.write(run)
         except OSError as error:
-            raise _unwritable(home, error) from error
+            raise homes.unwritable(home, error) from error
         try:
             with run.step("check"):
                 _refuse_misfits(run)
@@ -174,7 +176,7 @@ def opened(
             if run.verdict == RUNNING:
                 run.fail(SystemFailure("the refresh ended before it had published anything."))
             with _reported(run):
-                _finish(run)
+                reports.leave(run)
 
 
 @contextmanager
@@ -201,7 +203,7 @@ def _clear_killed(home: Home) -> None:
             half_written.unlink(missing_ok=True)
         if not (folder / REPORT).exists():
             shutil.rmtree(folder, ignore_errors=True)
-    _close_killed_reports(home)
+    reports.close_killed(home)
 
 
 def _refuse_clock_set_back(home: Home, now: dt.datetime) -> None:
@@ -210,7 +212,7 @@ def _refuse_clock_set_back(home: Home, now: dt.datetime) -> None:
     Raises:
         SystemFailure: The last refresh ended later than now.
     """
-    last = reports(home)[-1:]
+    last = reports.read_all(home)[-1:]
     for report in last:
         ended = dt.datetime.fromisoformat(report["finished_at"])
         if now < ended - landing.CLOCK_TOLERANCE:
@@ -237,10 +239,7 @@ def failure(what: str, error: Exception) -> SystemFailure:
             "for it or end it, and refresh again."
         )
     elif isinstance(error, OSError | FULL_DISK):
-        remedy = (
-            "Make room on the disk, raise the limit (`ulimit -n` for open files) or give this "
-            "user the right, whichever the message names, and refresh again."
-        )
+        remedy = MAKE_ROOM
     return SystemFailure(f"{what}: {told}. What was published before stays as it is. {remedy}")
 
 
@@ -304,16 +303,11 @@ def _newest_id(home: Home) -> str:
     return max(filter(ID.fullmatch, names), default="")
 
 
-def utc_now() -> dt.datetime:
-    """The clock, in UTC without a zone; only reports and the row rules look at it."""
-    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
-
-
 def land(run: Refresh, feed: str) -> Landed:
     """Lands the new files of one feed."""
     with run.step(f"land {feed}"):
         config = run.publisher.feeds[feed]
-        landed = landing.land(run.home, config, pseudonyms.key(run.home), utc_now())
+        landed = landing.land(run.home, config, pseudonyms.key(run.home), settings.utc_now())
         run.landed[feed] = landed
         run.say(landed_line(landed))
         return landed
@@ -334,13 +328,13 @@ def has_work(run: Refresh) -> bool:
     """Whether the inputs differ from what was last published; notes it when they do not."""
     with run.step("plan"):
         _refuse_future(run)
-        run.wanted = warehouse.inputs(run.home, run.publisher, run.as_of, utc_now())
+        run.wanted = warehouse.inputs(run.home, run.publisher, run.as_of, settings.utc_now())
         if not any(run.wanted.manifests.values()):
             raise ConfigurationError(
                 f"{run.publisher.path}: no feed has any file yet, so there is nothing to build. "
                 "Check the patterns with `arvo check`."
             )
-        if run.is_full or last_published_key(run.home) != run.wanted.key:
+        if run.is_full or reports.last_published_key(run.home) != run.wanted.key:
             return True
         run.verdict = NOTHING_NEW
         run.say("plan     nothing new since the published version")
@@ -348,7 +342,7 @@ def has_work(run: Refresh) -> bool:
 
 
 def _refuse_future(run: Refresh) -> None:
-    today = warehouse.local_day(utc_now(), run.publisher.time_zone)
+    today = warehouse.local_day(settings.utc_now(), run.publisher.time_zone)
     if run.as_of is not None and run.as_of > today:
         raise ConfigurationError(
             f"--as-of {run.as_of} has not come yet in {run.publisher.time_zone}, where it is "
@@ -371,7 +365,7 @@ def prepare_models(run: Refresh) -> Plan:
             wanted,
             run.planned,
             {"refresh_id": run.refresh_id, "started_at": run.started_at},
-            history(run.home),
+            reports.history(run.home),
         )
         kind = "everything" if run.planned.is_full else "what changed"
         days = len(run.planned.pending_days)
@@ -431,9 +425,11 @@ def publish(run: Refresh) -> Version:
     with run.step("publish"):
         # Of a refresh that is killed after the swap, this report tells what was published.
         with _reported(run):
-            write_report(run)
+            reports.write(run)
         run.verdict = PUBLISHED
-        versions.append_operations(run.home.candidate, [refresh_row(run)], result_rows(run))
+        versions.append_operations(
+            run.home.candidate, [reports.refresh_row(run)], reports.result_rows(run)
+        )
         try:
             run.version = versions.commit(
                 run.home.published,
@@ -495,6 +491,12 @@ def _judged(run: Refresh, verdict: Verdict) -> Verdict:
     warned = sum(1 for r in failed if r.severity == "warning")
     told = f"{len(verdict.results)} checks, {len(failed) - warned} refused, {warned} warned"
     run.say(f"gate     {verdict.stage}: {told}")
+    for result in failed:
+        if result.error and LACK_OF_ROOM.search(result.error):
+            raise SystemFailure(
+                f"the check {result.suite}/{result.check_name} could not be judged: "
+                f"{result.error.rstrip('.')}. What was published before stays as it is. {MAKE_ROOM}"
+            )
     if not verdict.is_passed:
         raise RefusedError(refusal(verdict))
     return verdict
@@ -516,199 +518,5 @@ def refusal(verdict: Verdict) -> str:
 
 def _wanted(run: Refresh) -> Inputs:
     if run.wanted is None:
-        run.wanted = warehouse.inputs(run.home, run.publisher, run.as_of, utc_now())
+        run.wanted = warehouse.inputs(run.home, run.publisher, run.as_of, settings.utc_now())
     return run.wanted
-
-
-# Reports ------------------------------------------------------------------------------------
-
-
-def refresh_row(run: Refresh) -> dict[str, Any]:
-    """The refresh as a row of the mart `refreshes`."""
-    return {
-        "refresh_id": run.refresh_id,
-        "started_at": run.started_at,
-        "finished_at": utc_now(),
-        "as_of_day": run.wanted.as_of_day if run.wanted else None,
-        "verdict": run.verdict,
-        "batch_count": len(run.new_batches),
-        "landed_count": sum(m.landed_count for m in run.new_batches),
-        "quarantined_count": sum(m.quarantined_count for m in run.new_batches),
-        # A refusal may quote a row; the marts it is published with may not.
-        "reason": identifiers.withheld(run.reason)[0] or None,
-    }
-
-
-def result_rows(run: Refresh) -> list[dict[str, Any]]:
-    """The refresh's check results as rows of the mart `quality_results`."""
-    rows = []
-    for verdict in run.verdicts:
-        for result in verdict.results:
-            row = asdict(result)
-            error = row.pop("error")
-            row["observed"] = row["observed"] if error is None else error
-            # dbt's failing rows, unlike the gate's, have not been looked at yet.
-            keys = ", ".join(identifiers.withheld(*result.offending_keys))
-            row["offending_keys"] = keys or None
-            rows.append({"refresh_id": run.refresh_id, **row})
-    return rows
-
-
-def write_report(run: Refresh) -> None:
-    """Writes the report, whole or not at all."""
-    report = {
-        **refresh_row(run),
-        "publisher": run.publisher.name,
-        "build_key": run.wanted.key if run.wanted else None,
-        "steps": run.steps,
-        "results": result_rows(run),
-    }
-    run.folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report, indent=1, default=_plain, ensure_ascii=False)
-    batches.write_whole(run.folder / REPORT, text + "\n")
-
-
-def reports(home: Home) -> list[dict[str, Any]]:
-    """Reports of earlier refreshes, oldest first; a damaged one is left out."""
-    found = []
-    for path in sorted(home.reports.glob(f"*/{REPORT}")):
-        with suppress(OSError, ValueError):
-            report = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(report, dict) and "refresh_id" in report:
-                found.append(report)
-    return found
-
-
-def history(home: Home) -> dict[str, list[tuple[object, ...]]]:
-    """Earlier refreshes and their check results as rows for the warehouse."""
-    ended = [r for r in reports(home) if r.get("verdict") in (PUBLISHED, REFUSED, FAILED)]
-    rows: dict[str, list[tuple[object, ...]]] = {}
-    for name, definition in warehouse.HISTORY_COLUMNS.items():
-        columns = [column.split()[0] for column in definition.split(", ")]
-        kept = ended if name == "refreshes" else ended[-KEPT_HISTORY:]
-        items = kept if name == "refreshes" else [x for r in kept for x in r.get("results", [])]
-        rows[name] = [tuple(item.get(column) for column in columns) for item in items]
-    return rows
-
-
-def last_published_key(home: Home) -> str | None:
-    """The build key of the newest published version, rolled back or not."""
-    if not (home.published / versions.LINK).exists():
-        return None
-    newest = versions.versions(home.published)[-1:]
-    path = home.reports / newest[0].refresh_id / REPORT if newest else None
-    if path is None:
-        return None
-    with suppress(OSError, ValueError):
-        key = json.loads(path.read_text(encoding="utf-8")).get("build_key")
-        return str(key) if key else None
-    return None
-
-
-def _finish(run: Refresh) -> None:
-    """Leaves the report and the data docs; a refresh that found nothing new leaves none."""
-    if run.verdict == NOTHING_NEW:
-        shutil.rmtree(run.folder, ignore_errors=True)
-        return
-    write_report(run)
-    from quality import docs
-
-    docs.write_report(run.folder, run.verdicts, refresh_row(run))
-    every = sorted(run.home.reports.glob(f"*/{REPORT}"))
-    kept = {version.refresh_id for version in versions.versions(run.home.published)}
-    for path in every[:-KEPT_REPORTS]:
-        if path.parent.name not in kept:
-            shutil.rmtree(path.parent, ignore_errors=True)
-
-
-def _close_killed_reports(home: Home) -> None:
-    """A report that still says running was left by a killed refresh."""
-    for report in reports(home):
-        if report.get("verdict") != RUNNING:
-            continue
-        published = [v.refresh_id for v in versions.versions(home.published)]
-        # Killed between the swap and its report: the version is out, and stays.
-        is_out = report["refresh_id"] in published
-        report["verdict"] = PUBLISHED if is_out else FAILED
-        report["reason"] = None if is_out else "the refresh was killed before it ended."
-        path = home.reports / str(report["refresh_id"]) / REPORT
-        batches.write_whole(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, dt.datetime | dt.date):
-        return value.isoformat()
-    return str(value)
-
-
-# The home -----------------------------------------------------------------------------------
-
-
-def _prepare(home: Home, publisher: Publisher) -> None:
-    """Makes the home's folders and refuses one that belongs to another publisher."""
-    identity = {"publisher": publisher.name, "time_zone": publisher.time_zone}
-    path = home.root / "home.json"
-    try:
-        for folder in (home.landing, home.quarantine, home.build, home.reports, home.dagster):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        home.published.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            batches.write_whole(path, json.dumps(identity) + "\n")
-    except OSError as error:
-        raise _unwritable(home, error) from error
-    _refuse_foreign_home(path, identity)
-
-
-def _refuse_foreign_home(path: Path, identity: Mapping[str, str]) -> None:
-    try:
-        stated = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        stated = {}
-    for key, value in identity.items():
-        if stated.get(key) != value:
-            raise ConfigurationError(
-                f"the home {path.parent} was made for {key.replace('_', ' ')} "
-                f"'{stated.get(key)}', not '{value}': mixing them would mix their customers or "
-                "move their days. Name another home with --home or ARVO_HOME."
-            )
-
-
-@contextmanager
-def lock(home: Home, holder: str) -> Iterator[None]:
-    """Keeps everybody else from changing the home; ends with the process that holds it.
-
-    Raises:
-        SystemFailure: Somebody else holds it.
-    """
-    try:
-        stream = (home.root / "lock").open("a+", encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(home, error) from error
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            stream.seek(0)
-            stream.truncate()
-            # Past the buffer: closing would try to write it again on a full disk.
-            os.write(stream.fileno(), f"{holder} (process {os.getpid()})\n".encode())
-        except BlockingIOError:
-            raise SystemFailure(_locked(home, stream)) from None
-        except OSError as error:
-            raise _unwritable(home, error) from error
-        yield
-
-
-def _unwritable(home: Home, error: OSError) -> SystemFailure:
-    return SystemFailure(
-        f"the home {home.root} cannot be written ({error.strerror or error}). Make room or give "
-        "this user the right, or name another home with --home or ARVO_HOME."
-    )
-
-
-def _locked(home: Home, stream: IO[str]) -> str:
-    stream.seek(0)
-    holder = stream.read().strip() or "another process"
-    return (
-        f"a refresh is running in {home.root} already: {holder}. Wait until it has ended; two at "
-        "once would build in each other's files."
-    )

@@ -94,6 +94,12 @@ def refresh(
             if run.error is None or (run.failed_step is None and _cause(error) is None):
                 # Dagster broke, between two steps or after the last: no step knows why.
                 run.error = _between_steps(run, error)
+                if run.version is None:
+                    from orchestration import reports
+
+                    run.reason = str(run.error)
+                    with suppress(OSError):
+                        reports.leave(run)
         return assets.LATEST[str(home.root)]
 
 

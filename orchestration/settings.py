@@ -4,6 +4,7 @@ Holds where things lie and how much a process may use. What a publisher's data m
 publisher.py's.
 """
 
+import datetime as dt
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,6 +57,11 @@ def home_path(publisher: str) -> Path:
     if named:
         return Path(named).expanduser().resolve()
     return project_root() / "var" / publisher
+
+
+def utc_now() -> dt.datetime:
+    """The clock, in UTC without a zone; only reports and the row rules look at it."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 
 def memory_limit() -> str:

@@ -123,6 +123,8 @@ def fingerprint(publisher: Publisher) -> str:
         publisher.grace_days,
         publisher.heartbeat_seconds,
         publisher.min_visit_seconds,
+        publisher.calibration_end,
+        publisher.assumptions,
         sorted(publisher.feeds),
         project_digest(),
     )
@@ -134,7 +136,7 @@ def project_digest() -> str:
     digest = hashlib.sha256()
     root = settings.dbt_project_dir()
     for path in sorted(_project_files(root)):
-        digest.update(str(path.relative_to(root)).encode())
+        digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -142,8 +144,11 @@ def project_digest() -> str:
 def _project_files(root: Path) -> Iterator[Path]:
     yield from (root / "dbt_project.yml", root / "profiles.yml")
     for folder in ("models", "macros", "seeds", "tests"):
-        for pattern in ("*.sql", "*.yml", "*.csv"):
+        for pattern in ("*.sql", "*.yml", "*.csv", "*.py"):
             yield from (root / folder).rglob(pattern)
+    # What the models in Python call.
+    code = settings.project_root() / "orchestration"
+    yield from (code / "estimates.py", *(code / "estimators").glob("*.py"))
 
 
 @contextmanager
@@ -417,7 +422,7 @@ def _expose_refresh(
         "landing.refresh",
         "refresh_id varchar, started_at timestamp, as_of_day date, as_of_end_at timestamp, "
         "time_zone varchar, currency varchar, grace_days bigint, heartbeat_seconds double, "
-        "min_visit_seconds double",
+        "min_visit_seconds double, calibration_end date",
         [
             (
                 refresh["refresh_id"],
@@ -429,7 +434,19 @@ def _expose_refresh(
                 publisher.grace_days,
                 publisher.heartbeat_seconds,
                 publisher.min_visit_seconds,
+                publisher.calibration_end,
             )
+        ],
+    )
+    replace_table(
+        connection,
+        "landing.assumptions",
+        "assumption varchar, low double, base double, high double, unit varchar, "
+        "meaning varchar, because varchar, is_stated boolean",
+        [
+            (each.kind.name, each.low, each.base, each.high)
+            + (each.kind.unit, each.kind.meaning, each.because or None, each.is_stated)
+            for each in publisher.assumptions
         ],
     )
 

@@ -283,8 +283,10 @@ def _if_alive(
         # Where customers hardly ever buy twice (a in the hundreds) that is 0 times infinity; the
         # form as printed is not, but where r + x is in the hundreds too, and then nothing is left.
         lost = ~np.isfinite(kept)
-        printed = (1 - z) ** (r + x) * hyp2f1(r + x, b + x, below, z)
-    kept = np.where(lost, np.where(np.isfinite(printed), printed, 0.0), kept)
+        if lost.any():
+            x, z, c = x[lost], z[lost], below[lost]
+            printed = (1 - z) ** (r + x) * hyp2f1(r + x, b + x, c, z)
+            kept[lost] = np.where(np.isfinite(printed), printed, 0.0)
     return np.asarray(below / (a - 1) * (1 - kept))
 
 

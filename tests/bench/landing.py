@@ -17,7 +17,6 @@ from pathlib import Path
 import duckdb
 
 from orchestration import landing, pseudonyms, publisher, settings
-from orchestration.refresh import utc_now
 from orchestration.settings import Home
 
 ROW_BYTES = 109
@@ -52,7 +51,7 @@ def land(folder: Path) -> None:
         path.mkdir(parents=True)
     config = publisher.load(folder / "publisher.yml").feeds["events"]
     began = time.monotonic()
-    landed = landing.land(home, config, pseudonyms.key(home), utc_now())
+    landed = landing.land(home, config, pseudonyms.key(home), settings.utc_now())
     seconds = time.monotonic() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     rows = sum(manifest.landed_count for manifest in landed.new)

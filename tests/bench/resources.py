@@ -28,7 +28,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orchestration import cli, refresh, settings, versions
+from orchestration import cli, reports, settings, versions
 from orchestration.settings import Home
 from tests.bench import crashes
 from tests.refresh.small import Small, page_view
@@ -269,8 +269,8 @@ def run(small: Small, need: Callable[[], None]) -> tuple[int, str, str]:
 
     code = crashes.ended(crashes.forked(limited, small, log), crashes.LONGEST_SECONDS)
     text = " ".join(log.read_text().split())
-    reports = refresh.reports(small.home)
-    steps = list(reports[-1]["steps"]) if reports else []
+    told = reports.read_all(small.home)
+    steps = list(told[-1]["steps"]) if told else []
     step = steps[-1] if steps else "before the first step"
     log.unlink()
     return (70 if code is None else code), text, step

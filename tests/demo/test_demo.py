@@ -15,8 +15,7 @@ from orchestration import landing, pseudonyms, publisher, settings
 from orchestration.contracts import contracts
 from orchestration.demo import make_demo
 from orchestration.demo.calendar import Calendar
-from orchestration.refresh import utc_now
-from orchestration.settings import Home
+from orchestration.settings import Home, utc_now
 
 # The night on which the clocks change, 29 March 2026, lies within.
 SMALL: dict[str, Any] = {"scale": 0.1, "days": 30, "last_day": dt.date(2026, 4, 20)}

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from orchestration import marts_page, settings
-from orchestration.refresh import PUBLISHED
+from orchestration.reports import PUBLISHED
 from tests.refresh.conftest import FEEDS, fill
 from tests.refresh.small import Small
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from orchestration import refresh
+from orchestration import homes
 from tests.faults.fault import REFUSED, Chapter
 from tests.faults.site import CHECK, LAND, Site
 
@@ -152,4 +152,4 @@ def unknown_option(site: Site) -> None:
     code=3,
 )
 def held_lock(site: Site) -> None:
-    site.condition = refresh.lock(site.home, "20260101T000000Z-0001")
+    site.condition = homes.lock(site.home, "20260101T000000Z-0001")

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from orchestration import batches, publisher, reading, refresh, settings, versions
+from orchestration import batches, publisher, reading, refresh, reports, settings, versions
 from orchestration.batches import Manifest
 from orchestration.demo import make_demo
 from orchestration.errors import ArvoError
@@ -310,11 +310,11 @@ class Site:
             refresh.gate_in(run)
             if until == WHOLE:
                 build(run, is_full=planned.is_full, tests=tests)
-        if until in (PUBLISH, WHOLE) and run.verdict == refresh.RUNNING:
+        if until in (PUBLISH, WHOLE) and run.verdict == reports.RUNNING:
             refresh.publish(run)
-        elif run.verdict == refresh.RUNNING:
+        elif run.verdict == reports.RUNNING:
             # The rest of the steps is left out; nothing has failed.
-            run.verdict = refresh.NOTHING_NEW
+            run.verdict = reports.NOTHING_NEW
 
     def built(self, sql: str) -> list[tuple[Any, ...]]:
         """What a query over the models returns."""

@@ -8,7 +8,7 @@ from orchestration.assets import GATE, LANDING, MODEL, PUBLISH, SOURCE
 from orchestration.contracts import contracts
 from orchestration.definitions import defs
 from orchestration.publisher import load
-from orchestration.refresh import PUBLISHED
+from orchestration.reports import PUBLISHED
 from orchestration.schedules import JOB
 from tests.refresh.conftest import FEEDS, small
 from tests.refresh.small import Small, page_view

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestration import settings
-from orchestration.refresh import PUBLISHED
+from orchestration.reports import PUBLISHED
 from orchestration.settings import Home
 from tests.refresh.small import Small
 

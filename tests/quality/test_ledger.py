@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.refresh import PUBLISHED
+from orchestration.reports import PUBLISHED
 from tests.refresh.small import Small, subscription
 
 

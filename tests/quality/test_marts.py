@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.refresh import PUBLISHED
+from orchestration.reports import PUBLISHED
 from quality import gate, marts
 from quality.gate import Verdict
 from quality.suite import Suite

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration import models, publisher, refresh, settings, warehouse
+from orchestration import models, publisher, refresh, reports, settings, warehouse
 from orchestration.contracts import contracts
 from orchestration.errors import ArvoError
 from orchestration.refresh import Refresh
@@ -93,7 +93,7 @@ class Small:
             refresh.has_work(run)
             planned = refresh.prepare_models(run)
             build(run, is_full=planned.is_full, tests=False)
-            run.verdict = refresh.PUBLISHED
+            run.verdict = reports.PUBLISHED
         return planned
 
     def die(self, *, before: str, **asked: Any) -> None:

@@ -8,7 +8,7 @@ come in any order, in however many refreshes, some of them killed.
 import datetime as dt
 import itertools
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,36 @@ def test_an_incremental_refresh_equals_a_full_one(made: Callable[[], Small]) -> 
     assert small.build(is_full=True).is_full
     # The landing is the same: so is what the models note of deliveries.
     assert not history.differences(incremental, small.built())
+
+
+def test_one_late_hour_moves_sessions_from_the_day_before_to_two_days_after(
+    made: Callable[[], Small],
+) -> None:
+    small = Small(made().folder / "events only", ["events"])
+    # One who never pauses, from the first to the sixth: only midnights cut his session. Another
+    # from the fifth to the seventh, whose first visit, late on the fourth, comes late as well.
+    never = list(_reads("never", "2024-02-01T00:00:00+02:00", days=6))
+    late = list(_reads("late", "2024-02-05T00:10:00+02:00", days=3))
+    hour = [row for row in never if "2024-02-04T12" <= row["occurred_at"] < "2024-02-04T13"]
+    hour.append(page_view("first", "late", "2024-02-04T23:45:00+02:00"))
+    small.add("events", *(row for row in never + late if row not in hour))
+    small.build()
+    small.add("events", *hour)
+    assert not small.build().is_full
+    told = small.built()["intermediate.int_sessions"]
+    # By hand: the first midnight after his start lets a session pass, every later one cuts.
+    assert sorted(row[0].day for row in told) == [1, 3, 4, 4, 5, 6, 6, 7]
+    small.build(is_full=True)
+    assert told == small.built()["intermediate.int_sessions"]
+
+
+def _reads(visitor: str, since: str, days: int) -> Iterator[dict[str, Any]]:
+    """A page view every 29 minutes."""
+    at = dt.datetime.fromisoformat(since)
+    end = at.replace(hour=0, minute=0) + dt.timedelta(days=days)
+    while at < end:
+        yield page_view(f"{visitor} {at}", visitor, at.isoformat())
+        at += dt.timedelta(minutes=29)
 
 
 def test_the_histories_hold_what_makes_order_matter() -> None:

@@ -28,11 +28,12 @@ from orchestration import (
     pseudonyms,
     publisher,
     refresh,
+    reports,
     settings,
     versions,
     warehouse,
 )
-from orchestration.refresh import FAILED, NOTHING_NEW, PUBLISHED
+from orchestration.reports import FAILED, NOTHING_NEW, PUBLISHED
 from quality.gate import Verdict
 from tests.bench import crashes
 from tests.refresh.small import Small, page_view
@@ -230,7 +231,7 @@ def land(small: Small) -> None:
     small.home.reports.mkdir(parents=True, exist_ok=True)
     refresh._clear_killed(small.home)
     config = publisher.load(small.path).feeds["events"]
-    landing.land(small.home, config, pseudonyms.key(small.home), refresh.utc_now())
+    landing.land(small.home, config, pseudonyms.key(small.home), settings.utc_now())
 
 
 def landed_again(small: Small) -> dict[str, Any]:
@@ -349,10 +350,10 @@ def judged_after_kill(small: Small) -> str:
     [(seen,)] = small.rows("from customers")
     assert seen in (3, 6), seen
     # Two published and a third under way, as far as it got; none of them twice.
-    began = len(refresh.reports(small.home))
+    began = len(reports.read_all(small.home))
     publish(small)
     assert small.rows("from customers") == [(6,)]
-    told = [report["verdict"] for report in refresh.reports(small.home)]
+    told = [report["verdict"] for report in reports.read_all(small.home)]
     again = [] if seen == 6 else [PUBLISHED]
     killed = PUBLISHED if seen == 6 else FAILED
     assert told == [*([PUBLISHED, killed][:began]), *again], told

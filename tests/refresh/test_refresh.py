@@ -5,7 +5,7 @@ import pytest
 
 from orchestration import landing, refresh
 from orchestration.errors import SystemFailure
-from orchestration.refresh import FAILED, NOTHING_NEW, PUBLISHED
+from orchestration.reports import FAILED, NOTHING_NEW, PUBLISHED
 from tests.refresh.small import Small, bill, build, page_view, payment
 
 

@@ -10,7 +10,8 @@ import quality.landing
 import quality.marts
 from orchestration import publisher, running, settings
 from orchestration.errors import RefusedError
-from orchestration.refresh import PUBLISHED, REFUSED, Refresh
+from orchestration.refresh import Refresh
+from orchestration.reports import PUBLISHED, REFUSED
 from quality.suite import Suite, no_rows, rows_due
 from tests.refresh.small import Small, page_view, payment, subscription
 

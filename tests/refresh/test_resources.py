@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from orchestration import refresh, versions
+from orchestration import refresh, reports, settings, versions
 from orchestration.errors import ArvoError, SystemFailure
 from orchestration.landing import CLOCK_TOLERANCE
-from orchestration.refresh import PUBLISHED
+from orchestration.reports import PUBLISHED
 from tests.bench import crashes
 from tests.refresh import test_crashes as killed
 from tests.refresh.small import Small, page_view
@@ -67,7 +67,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Small:
 def at(monkeypatch: pytest.MonkeyPatch, *moments: dt.datetime) -> None:
     """The clock of the refreshes to come: these moments, the last one for ever."""
     left = list(moments)
-    monkeypatch.setattr(refresh, "utc_now", lambda: left.pop(0) if len(left) > 1 else left[0])
+    monkeypatch.setattr(settings, "utc_now", lambda: left.pop(0) if len(left) > 1 else left[0])
 
 
 def refreshed(small: Small, **asked: Any) -> str:
@@ -109,7 +109,7 @@ def test_a_clock_that_was_wrong_before_is_told_of_once(
     names = [version.refresh_id for version in versions.versions(small.home.published)]
     assert names[1:] == [first, second]
     assert names == sorted(names)
-    assert [report["refresh_id"] for report in refresh.reports(small.home)] == names
+    assert [report["refresh_id"] for report in reports.read_all(small.home)] == names
     assert small.rows("from customers") == [(3,)]
 
 
@@ -217,11 +217,11 @@ def ended(small: Small, need: Callable[[], None]) -> tuple[str, str] | None:
     try:
         whole(small)
     except ArvoError as error:
-        last = (refresh.reports(small.home) or [{}])[-1]
+        last = (reports.read_all(small.home) or [{}])[-1]
         return (list(last.get("steps") or ["before"])[-1], str(error))
     except Exception as error:
         # What the steps did not explain themselves is told by the report, as the command does.
-        last = (refresh.reports(small.home) or [{}])[-1]
+        last = (reports.read_all(small.home) or [{}])[-1]
         return (list(last.get("steps") or ["before"])[-1], last.get("reason") or repr(error))
     return None
 

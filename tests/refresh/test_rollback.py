@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration import cli
-from orchestration.refresh import PUBLISHED
+from orchestration.reports import PUBLISHED
 from tests.refresh.small import Small, bill
 
 
