@@ -188,13 +188,14 @@ def _stated(kind: Kind, entry: Any) -> tuple[Assumption, str]:
     if unknown:
         return _usual(kind), f"has no '{unknown[0]}'; it may have {', '.join(KEYS)}."
     base = given.get("base")
-    numbers = [given.get("low", base), base, given.get("high", base)]
-    if any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
+    stated = [given.get("low", base), base, given.get("high", base)]
+    numbers = [float(n) for n in stated if isinstance(n, int | float) and not isinstance(n, bool)]
+    if len(numbers) < len(stated):
         return _usual(kind), (
             "needs a number, or low, base and high as numbers, as in "
             "{low: 0.1, base: 0.2, high: 0.3, because: our survey of 2025}."
         )
-    low, base, high = map(float, numbers)
+    low, base, high = numbers
     if not 0 <= low <= base <= high <= kind.most:
         return _usual(kind), (
             f"must be 0 <= low <= base <= high <= {kind.most:,g} ({kind.unit}), but is "

@@ -121,7 +121,9 @@ def fits(columns: Mapping[str, np.ndarray[Any, Any]]) -> Iterator[Estimated]:
     for key in keys:
         own = [dict(zip(names, row, strict=True)) for row in rows if tuple(row[:3]) == key]
         values = {r["parameter"]: float(r["value"]) for r in own if r["parameter"]}
-        yield Estimated(*key, Fit.known(own[0]["method"], **values))
+        estimator, segment, sample = map(str, key)
+        fit = Fit.known(str(own[0]["method"]), **values)
+        yield Estimated(estimator, segment, sample, fit)
 
 
 def contractual(renewals: duckdb.DuckDBPyRelation) -> pa.Table:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.refresh import history
 from tests.refresh.history import FEEDS, Tables
-from tests.refresh.small import Small
+from tests.refresh.small import Small, page_view
 
 KEY = "0123456789abcdef0123456789abcdef"
 
