@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration import landing, publisher
+from orchestration import landing, publisher, settings
 from orchestration.errors import ArvoError
 from orchestration.publisher import FeedConfig
 from orchestration.sources import files
@@ -97,6 +97,7 @@ def _newest(
     path = max(paths, key=lambda each: (each.stat().st_mtime_ns, str(each)), default=None)
     with tempfile.TemporaryDirectory(dir=folder) as scratch, duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute(settings.NO_PROGRESS_BAR)
         if path is None:
             yield connection, None, None, [landing.no_file(config)]
             return

@@ -17,6 +17,8 @@ from quality.gate import Verdict
 Judge = Callable[[Home], Verdict]
 # It may still be loading what it will not need.
 SECONDS_TO_END = 10
+# A gate that waits for ever must not keep the home locked for ever.
+SECONDS_TO_JUDGE = 3600
 
 
 class Examiner:
@@ -42,11 +44,18 @@ class Examiner:
             home: Where everything lies; nobody may hold its databases for writing meanwhile.
 
         Raises:
-            SystemFailure: The process ended before it had judged.
+            SystemFailure: The process ended before it had judged, or judged for too long.
         """
         process, pipe = self._running()
         try:
             pipe.send((judge, home))
+            if not pipe.poll(SECONDS_TO_JUDGE):
+                process.kill()
+                raise SystemFailure(
+                    f"the gate had not judged after {SECONDS_TO_JUDGE // 60} minutes, so it was "
+                    "ended. Nothing was published. Refresh again; should it happen again, please "
+                    "report it with the last lines of this output."
+                )
             answer: Verdict | Exception = pipe.recv()
         except (EOFError, OSError) as error:
             process.join()

@@ -195,6 +195,7 @@ def workspace(home: Home, name: str) -> Iterator[tuple[duckdb.DuckDBPyConnection
     try:
         for statement in (
             "set TimeZone = 'UTC'",
+            settings.NO_PROGRESS_BAR,
             f"set memory_limit = {literal(settings.memory_limit())}",
             f"set threads = {settings.threads()}",
             f"set temp_directory = {literal(str(scratch / 'spill'))}",

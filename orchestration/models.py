@@ -212,7 +212,9 @@ def _offending_rows(home: Home, result: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     try:
         with warehouse.connect(home, read_only=True) as connection:
-            cursor = connection.execute(f"select * from ({sql}\n) limit {OFFENDING_ROWS}")
+            cursor = connection.execute(
+                f"select * from ({sql}\n) order by all limit {OFFENDING_ROWS}"
+            )
             names = [column[0] for column in cursor.description or ()]
             rows = cursor.fetchall()
     except duckdb.Error:

@@ -216,6 +216,7 @@ def _reader(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             ) from error
         with connection:
             connection.execute("set TimeZone = 'UTC'")
+            connection.execute(settings.NO_PROGRESS_BAR)
             connection.execute("set lock_configuration = true")
             yield connection
 

@@ -366,6 +366,7 @@ def prepare_models(run: Refresh) -> Plan:
             run.planned,
             {"refresh_id": run.refresh_id, "started_at": run.started_at},
             reports.history(run.home),
+            _serving(run.home),
         )
         kind = "everything" if run.planned.is_full else "what changed"
         days = len(run.planned.pending_days)
@@ -468,17 +469,22 @@ def judge_candidate(home: Home) -> Verdict:
 def _candidate(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     """The very file that would be published, beside what it is held against."""
     beside = {"warehouse": home.warehouse}
-    published = versions.versions(home.published)
-    if published:
-        # Should the link lead nowhere, the newest version is what readers had last.
-        serving = [version for version in published if version.is_current] or published
-        beside["last"] = serving[-1].path
+    serving = _serving(home)
+    if serving is not None:
+        beside["last"] = serving
     with duckdb.connect(str(home.candidate)) as connection:
         for statement in warehouse.limits(home):
             connection.execute(statement)
         for name, path in beside.items():
             connection.execute(f"attach {literal(str(path))} as {name} (read_only)")
         yield connection
+
+
+def _serving(home: Home) -> Path | None:
+    """The version readers have; should the link lead nowhere, the one they had last."""
+    published = versions.versions(home.published)
+    serving = [version for version in published if version.is_current] or published
+    return serving[-1].path if serving else None
 
 
 def _judged(run: Refresh, verdict: Verdict) -> Verdict:

@@ -17,6 +17,8 @@ TELEMETRY_OFF = {
     "DO_NOT_TRACK": "1",
     "GX_ANALYTICS_ENABLED": "false",
 }
+# Of every DuckDB connection: a query of two seconds would draw its progress over our output.
+NO_PROGRESS_BAR = "set enable_progress_bar = false"
 DEFAULT_PUBLISHER = "demo"
 DEFAULT_MEMORY_LIMIT = "2GB"
 DEFAULT_THREADS = 2

@@ -152,6 +152,7 @@ def fingerprint(path: Path, without: Collection[str] = ()) -> Content:
         _explained(f"Reading {path}", fix=""),
         duckdb.connect(str(path), read_only=True) as connection,
     ):
+        connection.execute(settings.NO_PROGRESS_BAR)
         return _content(connection, without)
 
 
@@ -287,6 +288,7 @@ def _copy_marts(warehouse: Path, partial: Path, spill: Path, marts: Collection[s
             "temp_directory": str(spill),
         }
     ) as connection:
+        connection.execute(settings.NO_PROGRESS_BAR)
         # Views that dbt made name their database, which is called after its file.
         connection.execute(f"attach {_text(warehouse)} as warehouse (read_only)")
         connection.execute(
@@ -627,7 +629,9 @@ def _require_storage_version(candidate: Path) -> None:
 
 
 def _open_for_writing(path: Path) -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(str(path), config={"memory_limit": settings.memory_limit()})
+    connection = duckdb.connect(str(path), config={"memory_limit": settings.memory_limit()})
+    connection.execute(settings.NO_PROGRESS_BAR)
+    return connection
 
 
 def _name(identifier: str) -> str:

@@ -175,6 +175,7 @@ def limits(home: Home) -> tuple[str, ...]:
     """Settings of every connection to the home's databases: one clock, bounded memory."""
     return (
         "set TimeZone = 'UTC'",
+        settings.NO_PROGRESS_BAR,
         f"set memory_limit = {literal(settings.memory_limit())}",
         f"set threads = {settings.threads()}",
         f"set temp_directory = {literal(str(home.build / 'spill'))}",
@@ -264,6 +265,7 @@ def expose(
     planned: Plan,
     refresh: Mapping[str, object],
     history: Mapping[str, Sequence[tuple[object, ...]]],
+    serving: Path | None,
 ) -> None:
     """Makes the schema `landing` of this run.
 
@@ -275,6 +277,7 @@ def expose(
         planned: Which days of the event-grain feeds the models are shown.
         refresh: refresh_id and started_at of this run.
         history: Rows of earlier refreshes for `refreshes` and `quality_results`.
+        serving: The version readers have, whose closed months stay as they were published.
     """
     for contract in contracts().values():
         days = planned.pending_days if not planned.is_full else None
@@ -301,6 +304,7 @@ def expose(
     _expose_quarantine(connection, home, wanted)
     for name, columns in HISTORY_COLUMNS.items():
         replace_table(connection, f"landing.{name}", columns, history.get(name, ()))
+    _expose_published(connection, serving)
 
 
 HISTORY_COLUMNS = {
@@ -315,6 +319,49 @@ HISTORY_COLUMNS = {
         "reason varchar, offending_keys varchar"
     ),
 }
+
+
+# What later marts keep of the version readers have: table → mart, columns, condition.
+KEPT_OF_PUBLISHED = {
+    "closed_values": (
+        "customer_value_monthly",
+        "customer_id varchar, month date, economic_past_value_at_close decimal(18, 4), "
+        "visitor_value_at_close decimal(18, 4), closed_on date",
+        "closed_on is not null",
+    ),
+    "published_equity": (
+        "customer_equity",
+        "month date, economic_future_value_low decimal(18, 4), "
+        "economic_future_value decimal(18, 4), economic_future_value_high decimal(18, 4), "
+        "social_value decimal(18, 4)",
+        "true",
+    ),
+}
+
+
+def _expose_published(connection: duckdb.DuckDBPyConnection, serving: Path | None) -> None:
+    """The rows that stay as they were published; a version of an older arvo may have none."""
+    for name, (_, columns, _) in KEPT_OF_PUBLISHED.items():
+        replace_table(connection, f"landing.{name}", columns, ())
+    if serving is None:
+        return
+    connection.execute(f"attach {literal(str(serving))} as serving (read_only)")
+    try:
+        for name, (mart, columns, condition) in KEPT_OF_PUBLISHED.items():
+            names = [column.split()[0] for column in re.split(r", (?![0-9])", columns)]
+            held = connection.execute(
+                "select column_name from duckdb_columns() where database_name = 'serving' "
+                "and schema_name = 'main' and table_name = ?",
+                [mart],
+            ).fetchall()
+            if set(names) <= {column for (column,) in held}:
+                listed = ", ".join(names)
+                connection.execute(
+                    f"insert into landing.{name} select {listed} from serving.main.{mart} "
+                    f"where {condition}"
+                )
+    finally:
+        connection.execute("detach serving")
 
 
 def _expose_feed(

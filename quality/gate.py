@@ -209,7 +209,10 @@ def _offending_keys(
     connection: duckdb.DuckDBPyConnection,
 ) -> tuple[str, ...]:
     if check.offenders:
-        query = f"select * from ({suite.over_batch(check.offenders)}) limit {OFFENDING_KEYS}"
+        # In order, so that the same rows are named every time, and because DuckDB 2.0 may wait
+        # for ever when a limit lets it stop early over a union.
+        offenders = suite.over_batch(check.offenders)
+        query = f"select * from ({offenders}) order by all limit {OFFENDING_KEYS}"
         rows = connection.execute(query).fetchall()
         return tuple(_key(row) for row in rows)
     if not suite.key:

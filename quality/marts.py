@@ -172,9 +172,10 @@ def _due_sql(mart: str) -> str:
     if mart in ("mrr_movements", "mrr_monthly"):
         return "(select total > 0 from gate_ledger where name = 'mrr')"
     if mart == "identity_coverage":
+        # Counted to the end: DuckDB 2.0 may wait for ever when it may stop early over a union.
         return (
-            "exists (select 1 from warehouse.staging.stg_events where event_type = 'page_view' "
-            f"and day <= {AS_OF_DAY})"
+            "(select count(*) > 0 from warehouse.landing.all_events "
+            f"where event_type = 'page_view' and day <= {AS_OF_DAY})"
         )
     feeds = ", ".join(f"'{feed}'" for feed in DUE_FROM.get(mart, ()))
     if not feeds:
@@ -196,6 +197,8 @@ def customer_value(connection: duckdb.DuckDBPyConnection) -> Suite:
                 sum(economic_past_value) as economic_past_value,
                 sum(visitor_value) as visitor_value
             from main.customer_value_monthly
+            -- A customer of a closed month who has nothing of it any more may be gone.
+            where coalesce(economic_past_value, 0) <> 0 or coalesce(visitor_value, 0) <> 0
             group by customer_id
         )
         select

@@ -18,6 +18,38 @@ feeds as (
 
 ),
 
+months as (
+
+    select * from {{ ref('int_months') }}
+
+),
+
+refresh as (
+
+    select * from {{ source('run', 'refresh') }}
+
+),
+
+closed as (
+
+    -- Rows that the last published version holds of months that were over by then.
+    select published.*
+    from {{ source('run', 'closed_values') }} as published
+    inner join months
+        on published.month = months.month and months.is_complete_month
+
+),
+
+closings as (
+
+    select
+        month,
+        min(closed_on) as closed_on
+    from closed
+    group by month
+
+),
+
 components as (
 
     select
@@ -36,6 +68,15 @@ components as (
         visitor_value
     from visitor_value
 
+    union all
+
+    select
+        customer_id,
+        month,
+        cast(0 as decimal(18, 4)) as economic_past_value,
+        cast(0 as decimal(18, 4)) as visitor_value
+    from closed
+
 ),
 
 summed as (
@@ -50,7 +91,7 @@ summed as (
 
 ),
 
-final as (
+known as (
 
     -- A component whose feed is not configured is unknown, not zero.
     select
@@ -62,6 +103,38 @@ final as (
             as visitor_value
     from summed
     cross join feeds
+
+),
+
+final as (
+
+    -- What a closed month was published with first stays. A row that came later had
+    -- nothing then.
+    select
+        known.customer_id,
+        known.month,
+        known.economic_past_value,
+        known.visitor_value,
+        case
+            when closed.customer_id is not null then closed.economic_past_value_at_close
+            when closings.closed_on is not null then cast(0 as decimal(18, 4))
+            when months.is_complete_month then known.economic_past_value
+        end as economic_past_value_at_close,
+        case
+            when closed.customer_id is not null then closed.visitor_value_at_close
+            when closings.closed_on is not null then cast(0 as decimal(18, 4))
+            when months.is_complete_month then known.visitor_value
+        end as visitor_value_at_close,
+        coalesce(
+            closings.closed_on,
+            case when months.is_complete_month then refresh.as_of_day end
+        ) as closed_on
+    from known
+    cross join refresh
+    left join months on known.month = months.month
+    left join closings on known.month = closings.month
+    left join closed
+        on known.customer_id = closed.customer_id and known.month = closed.month
 
 )
 
