@@ -40,6 +40,8 @@ ACCOUNTS = ("liisa", "matti", "aino", "pekka")
 # Rows of a file of events that is of some hours.
 SHORT = 40
 CURRENCIES = ("EUR", "SEK", "USD")
+# What a payment is of that is no refund.
+KINDS = ("subscription", "purchase", "donation")
 # What landing told of deliveries, not of what was delivered: differs when rows come again.
 TELL_OF_DELIVERIES = ("staging.stg_event_keys", "staging.stg_event_repeats")
 
@@ -378,7 +380,7 @@ class _Making:
             "paid_at": self._at(self.chance.choice([-57, -28, 3, 5]), self.chance.choice([0, 22])),
             "amount": amount,
             "currency": self.chance.choice(CURRENCIES),
-            "kind": "refund" if amount < 0 else "subscription",
+            "kind": "refund" if amount < 0 else KINDS[version % len(KINDS)],
         }
 
     def _exchange_rates(self, version: int) -> Row:
