@@ -23,6 +23,8 @@ local as (
     select
         payments.payment_id,
         payments.account_id as customer_id,
+        payments.kind,
+        payments.subscription_id,
         payments.amount,
         payments.currency,
         {{ local_day('payments.paid_at', 'refresh.time_zone') }} as day
@@ -37,6 +39,8 @@ final as (
     select
         local.payment_id,
         local.customer_id,
+        local.kind,
+        local.subscription_id,
         local.day,
         {{ month_of('local.day') }} as month,
         cast(
