@@ -2,7 +2,8 @@ with
 
 costs as (
 
-    select * from {{ ref('stg_costs') }} where kind = 'acquisition'
+    select * from {{ ref('stg_costs') }}
+    where kind = 'acquisition'
 
 ),
 

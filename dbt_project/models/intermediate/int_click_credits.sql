@@ -2,7 +2,8 @@ with
 
 clicks as (
 
-    select * from {{ ref('int_referrals') }} where outcome = 'click'
+    select * from {{ ref('int_referrals') }}
+    where outcome = 'click'
 
 ),
 

@@ -9,7 +9,7 @@ with
 futures as (
 
     select
-        cast(null as {{ dbt.type_string() }}) as customer_id,
+        cast(null as string) as customer_id,
         cast(null as decimal(18, 4)) as low,
         cast(null as decimal(18, 4)) as base,
         cast(null as decimal(18, 4)) as high

@@ -3,7 +3,8 @@ with
 referred_customers as (
 
     -- Who recommended one another in a circle cannot all have been won by another.
-    select * from {{ ref('int_referred_customers') }} where not is_in_circle
+    select * from {{ ref('int_referred_customers') }}
+    where not is_in_circle
 
 ),
 
@@ -107,8 +108,7 @@ valued as (
             least(
                 sum(brought.own_value - brought.click_value),
                 sum(brought.own_value - brought.click_value) filter (
-                    where referred_customers.referred_day is null
-                        or brought.day >= referred_customers.referred_day
+                    where coalesce(brought.day >= referred_customers.referred_day, true)
                 )
             ),
             0
