@@ -16,6 +16,11 @@ months as (
     -- them.
     select {{ month_of('day') }} as month from {{ ref('stg_ad_revenue') }}
 
+    union
+
+    -- Money may be spent before the first is earned.
+    select {{ month_of('day') }} as month from {{ ref('stg_costs') }}
+
 ),
 
 quoted as (

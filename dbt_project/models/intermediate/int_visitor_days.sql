@@ -79,6 +79,7 @@ by_content as (
         content_id,
         count(*) as event_count,
         count(*) filter (where event_type = 'page_view') as page_views,
+        count(*) filter (where event_type = 'share') as share_count,
         -- Seconds that the source reports itself win over those reckoned from
         -- heartbeats.
         coalesce(
@@ -102,6 +103,7 @@ final as (
         placement,
         cast(sum(event_count) as bigint) as event_count,
         cast(sum(page_views) as bigint) as page_views,
+        cast(sum(share_count) as bigint) as share_count,
         -- Decimals, as sums of doubles depend on the order of the rows.
         cast(sum(engaged_seconds) as decimal(18, 3)) as engaged_seconds,
         min(first_at) as first_at,

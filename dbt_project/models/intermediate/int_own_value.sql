@@ -1,0 +1,72 @@
+with
+
+payments as (
+
+    select * from {{ ref('int_payments') }}
+
+),
+
+visitor_value as (
+
+    select * from {{ ref('int_customer_visitor_value') }}
+
+),
+
+futures as (
+
+    select * from {{ ref('int_future_value') }}
+
+),
+
+observed as (
+
+    select
+        customer_id,
+        amount as own_value
+    from payments
+
+    union all
+
+    select
+        customer_id,
+        visitor_value as own_value
+    from visitor_value
+
+),
+
+parts as (
+
+    select
+        customer_id,
+        own_value as observed,
+        own_value as low,
+        own_value as base,
+        own_value as high
+    from observed
+
+    union all
+
+    select
+        customer_id,
+        cast(0 as decimal(18, 4)) as observed,
+        future_value_low as low,
+        future_value_base as base,
+        future_value_high as high
+    from futures
+
+),
+
+final as (
+
+    select
+        customer_id,
+        cast(sum(observed) as decimal(18, 4)) as own_value_observed,
+        cast(sum(low) as decimal(18, 4)) as own_value_low,
+        cast(sum(base) as decimal(18, 4)) as own_value_base,
+        cast(sum(high) as decimal(18, 4)) as own_value_high
+    from parts
+    group by customer_id
+
+)
+
+select * from final

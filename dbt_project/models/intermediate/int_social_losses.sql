@@ -1,0 +1,57 @@
+{% set is_complaint, is_answer = "kind = 'complaint'", "kind <> 'complaint'" %}
+
+with
+
+lost_customers as (
+
+    select * from {{ ref('int_lost_customers') }}
+
+),
+
+average as (
+
+    select * from {{ ref('int_average_value') }}
+
+),
+
+losses as (
+
+    -- The most that may be lost makes the least that his word is worth.
+    select
+        lost_customers.customer_id,
+        lost_customers.kind,
+        cast(
+            -round(lost_customers.lost_high * average.value_high, 4) as decimal(18, 4)
+        ) as low,
+        cast(
+            -round(lost_customers.lost_base * average.value_base, 4) as decimal(18, 4)
+        ) as base,
+        cast(
+            -round(lost_customers.lost_low * average.value_low, 4) as decimal(18, 4)
+        ) as high
+    from lost_customers
+    cross join average
+
+),
+
+final as (
+
+    select
+        customer_id,
+        count(*) filter (where {{ is_complaint }}) as complaint_count,
+        bool_or(case when {{ is_answer }} then kind = 'detractor' end) as is_detractor,
+        cast({{ sum_if_known('low', is_complaint) }} as decimal(18, 4))
+            as complaint_low,
+        cast({{ sum_if_known('base', is_complaint) }} as decimal(18, 4))
+            as complaint_base,
+        cast({{ sum_if_known('high', is_complaint) }} as decimal(18, 4))
+            as complaint_high,
+        cast({{ sum_if_known('low', is_answer) }} as decimal(18, 4)) as detractor_low,
+        cast({{ sum_if_known('base', is_answer) }} as decimal(18, 4)) as detractor_base,
+        cast({{ sum_if_known('high', is_answer) }} as decimal(18, 4)) as detractor_high
+    from losses
+    group by customer_id
+
+)
+
+select * from final
