@@ -11,8 +11,11 @@ from tests.refresh.small import Small, invoke, payment
 
 # Models whose formulas have a known answer, published or worked out by hand.
 WITH_FORMULAS = {
+    "activity_purchase_lift",
     "engagement",
     "identity_coverage",
+    "int_block_customers",
+    "int_first_purchases",
     "int_identity",
     "int_monthly_rates",
     "int_mrr",

@@ -14,6 +14,8 @@ final as (
     select
         bool_or(feed = 'events' and is_configured) as has_events,
         bool_or(feed = 'payments' and is_configured) as has_payments,
+        bool_or(feed in ('payments', 'subscriptions') and is_configured)
+            as has_purchases,
         bool_or(feed = 'events' and is_configured)
         and bool_or(feed = 'ad_revenue' and is_configured) as has_visitor_value
     from feeds
