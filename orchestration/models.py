@@ -44,7 +44,12 @@ def build_arguments(planned: Plan) -> list[str]:
     arguments = ["build", "--exclude-resource-type", "unit_test", "--no-use-colors"]
     if planned.is_full:
         return [*arguments, "--full-refresh"]
-    names = [name for kind, name in _unchanged(planned) if kind in ("model", "test")]
+    # By their full names: a bare one is that of every model in a folder called the same.
+    names = [
+        "fqn:" + ".".join(node["fqn"])
+        for node in _unchanged(planned)
+        if node["resource_type"] in ("model", "test")
+    ]
     if not names:
         return arguments
     # Left out, not chosen: Dagster adds a choice of its own to ours, which chooses everything.
@@ -53,11 +58,11 @@ def build_arguments(planned: Plan) -> list[str]:
 
 def unchanged_models(planned: Plan) -> list[str]:
     """Models that need not be built, because none of their inputs changed; parents first."""
-    return [name for kind, name in _unchanged(planned) if kind == "model"]
+    return [node["name"] for node in _unchanged(planned) if node["resource_type"] == "model"]
 
 
-def _unchanged(planned: Plan) -> list[tuple[str, str]]:
-    """Kind and name of every node that no changed source leads to, parents first.
+def _unchanged(planned: Plan) -> list[Mapping[str, Any]]:
+    """Every node that no changed source leads to, parents first.
 
     What Python tells of every run changes with each, and so do the models that read it.
     """
@@ -79,7 +84,7 @@ def _unchanged(planned: Plan) -> list[tuple[str, str]]:
             changed.add(unique_id)
         node = manifest["nodes"].get(unique_id)
         if node is not None and unique_id not in changed:
-            found.append((node["resource_type"], node["name"]))
+            found.append(node)
     return found
 
 

@@ -11,9 +11,12 @@ from tests.refresh.small import Small, invoke, payment
 
 # Models whose formulas have a known answer, published or worked out by hand.
 WITH_FORMULAS = {
+    "activity_purchase_lift",
     "engagement",
     "identity_coverage",
     "int_calibration",
+    "int_block_customers",
+    "int_first_purchases",
     "int_identity",
     "int_monthly_rates",
     "int_mrr",

@@ -1,0 +1,277 @@
+{#
+  Days are counted in windows of 28 back from the as-of day: window 0 ends with it. Block b asks
+  who first bought in window b, by what he did in window b + 1 (the exposure) and by what was
+  known of him before that, in window b + 2. A view: its reader wants only counts of it.
+#}
+{{ config(materialized='view') }}
+{% set block_count = 13 %}
+
+with
+
+refresh as (
+
+    select * from {{ source('run', 'refresh') }}
+
+),
+
+feeds as (
+
+    select * from {{ ref('int_known_feeds') }}
+
+),
+
+accounts as (
+
+    select * from {{ ref('stg_accounts') }}
+
+),
+
+subscriptions as (
+
+    select * from {{ ref('stg_subscriptions') }}
+
+),
+
+visitor_days as (
+
+    select
+        visitor_days.*,
+        cast(
+            floor({{ days_between('visitor_days.day', 'refresh.as_of_day') }} / 28.0)
+            as integer
+        ) as window_number
+    from {{ ref('int_visitor_days') }} as visitor_days
+    inner join refresh on visitor_days.day <= refresh.as_of_day
+
+),
+
+actions as (
+
+    select
+        actions.*,
+        cast(
+            floor({{ days_between('actions.day', 'refresh.as_of_day') }} / 28.0)
+            as integer
+        ) as window_number
+    from {{ ref('int_visitor_actions') }} as actions
+    inner join refresh on actions.day <= refresh.as_of_day
+
+),
+
+identity as (
+
+    select * from {{ ref('int_identity') }}
+
+),
+
+first_purchases as (
+
+    select * from {{ ref('int_first_purchases') }}
+
+),
+
+beginnings as (
+
+    select
+        accounts.account_id as customer_id,
+        {{ local_day('accounts.registered_at', 'refresh.time_zone') }} as day
+    from accounts
+    cross join refresh
+    where accounts.registered_at is not null
+
+    union all
+
+    select
+        subscriptions.account_id as customer_id,
+        {{ local_day('subscriptions.started_at', 'refresh.time_zone') }} as day
+    from subscriptions
+    cross join refresh
+
+    union all
+
+    select
+        account_id as customer_id,
+        day
+    from visitor_days
+    where account_id is not null
+
+),
+
+-- Accounts only: visitors without one cannot buy, and most who do not come back are
+-- cookies that are gone, not customers who stayed away.
+known as (
+
+    select
+        customer_id,
+        min(day) as known_day
+    from beginnings
+    group by customer_id
+
+),
+
+customer_days as (
+
+    select
+        coalesce(visitor_days.account_id, identity.customer_id) as customer_id,
+        visitor_days.window_number,
+        visitor_days.day,
+        bool_or(visitor_days.account_id is not null) as has_logged_in,
+        min(visitor_days.first_at) as first_at,
+        {{ earliest('visitor_days.device', 'visitor_days.first_at') }} as device
+    from visitor_days
+    inner join identity on visitor_days.visitor_id = identity.visitor_id
+    where visitor_days.window_number <= {{ block_count + 1 }}
+    group by
+        coalesce(visitor_days.account_id, identity.customer_id),
+        visitor_days.window_number,
+        visitor_days.day
+
+),
+
+active as (
+
+    select
+        customer_id,
+        window_number,
+        count(*) as active_days,
+        bool_or(has_logged_in) as has_logged_in,
+        {{ earliest('device', 'first_at') }} as device
+    from customer_days
+    group by customer_id, window_number
+
+),
+
+acted as (
+
+    select
+        coalesce(actions.account_id, identity.customer_id) as customer_id,
+        actions.window_number,
+        bool_or(actions.event_type in ('share', 'comment')) as has_shared_or_commented,
+        bool_or(actions.event_type = 'paywall') as has_met_paywall,
+        bool_or(actions.event_type = 'checkout') as has_begun_checkout
+    from actions
+    inner join identity on actions.visitor_id = identity.visitor_id
+    where actions.window_number <= {{ block_count + 1 }}
+    group by
+        coalesce(actions.account_id, identity.customer_id), actions.window_number
+
+),
+
+covered as (
+
+    select
+        window_number,
+        count(distinct day) as days_with_events
+    from visitor_days
+    group by window_number
+
+),
+
+history as (
+
+    select min(day) as first_day from visitor_days
+
+),
+
+numbers as (
+
+    {% for number in range(block_count) -%}
+    select {{ number }} as number
+    {{- '\n    union all\n    ' if not loop.last }}
+    {%- endfor %}
+
+),
+
+starts as (
+
+    select
+        numbers.number,
+        {{ add_days('refresh.as_of_day', '-27 - 28 * numbers.number') }} as start_day
+    from numbers
+    cross join refresh
+
+),
+
+blocks as (
+
+    -- A window without events on a quarter of its days or more was not seen: who did
+    -- not come and who was not counted look alike in it.
+    select
+        starts.number,
+        starts.start_day,
+        history.first_day <= {{ add_days('starts.start_day', -56) }}
+        and coalesce(before.days_with_events, 0) >= 21 as has_prior
+    from starts
+    cross join history
+    inner join feeds on feeds.has_purchases
+    inner join covered as exposure on starts.number + 1 = exposure.window_number
+    left join covered as before on starts.number + 2 = before.window_number
+    where
+        history.first_day <= {{ add_days('starts.start_day', -28) }}
+        and exposure.days_with_events >= 21
+
+),
+
+final as (
+
+    select
+        blocks.start_day as block_start_day,
+        known.customer_id,
+        coalesce(
+            first_purchases.day < {{ add_days('blocks.start_day', 28) }}, false
+        ) as has_purchased,
+        coalesce(active.active_days, 0) as active_days,
+        coalesce(active.has_logged_in, false) as has_logged_in,
+        coalesce(acted.has_shared_or_commented, false) as has_shared_or_commented,
+        coalesce(accounts.acquisition_channel, '(unknown)') as channel,
+        case
+            when known.known_day >= {{ add_days('blocks.start_day', -28) }}
+                then 'in the 28 days'
+            when known.known_day >= {{ add_days('blocks.start_day', -393) }}
+                then 'up to a year before'
+            else 'more than a year before'
+        end as registration,
+        -- What was known before the exposure; null where nothing before it was seen.
+        case
+            when not blocks.has_prior then null
+            when coalesce(prior_acted.has_begun_checkout, false) then 'checkout'
+            when coalesce(prior_acted.has_met_paywall, false) then 'paywall'
+            else 'none'
+        end as prior_intent,
+        case
+            when not blocks.has_prior then null
+            when prior_active.active_days >= 15 then '15+'
+            when prior_active.active_days >= 2 then '2-14'
+            when prior_active.active_days = 1 then '1'
+            else 'none'
+        end as prior_activity,
+        case
+            when not blocks.has_prior then null
+            when prior_active.customer_id is null then '(not seen)'
+            else coalesce(prior_active.device, '(unknown)')
+        end as prior_device
+    from blocks
+    inner join known on blocks.start_day > known.known_day
+    left join accounts on known.customer_id = accounts.account_id
+    left join first_purchases on known.customer_id = first_purchases.customer_id
+    left join active
+        on
+            known.customer_id = active.customer_id
+            and blocks.number + 1 = active.window_number
+    left join acted
+        on
+            known.customer_id = acted.customer_id
+            and blocks.number + 1 = acted.window_number
+    left join active as prior_active
+        on
+            known.customer_id = prior_active.customer_id
+            and blocks.number + 2 = prior_active.window_number
+    left join acted as prior_acted
+        on
+            known.customer_id = prior_acted.customer_id
+            and blocks.number + 2 = prior_acted.window_number
+    where first_purchases.day is null or first_purchases.day >= blocks.start_day
+
+)
+
+select * from final
