@@ -211,9 +211,8 @@ def customer_value(connection: duckdb.DuckDBPyConnection) -> Suite:
                 "value.observed_value",
                 _sum_of_known(
                     "value.economic_past_value",
-                    "value.economic_future_value",
                     "value.visitor_value",
-                    "value.social_value",
+                    "value.social_value_observed",
                 ),
             )
         } as is_observed_value_off,
@@ -238,7 +237,7 @@ def customer_value(connection: duckdb.DuckDBPyConnection) -> Suite:
         no_rows(
             "observed_value",
             "select customer_id from {batch} where is_observed_value_off",
-            "The observed value is the sum of the components that are known.",
+            "The observed value is the sum of what has been observed of him.",
         ),
         no_rows(
             "engagement_value",

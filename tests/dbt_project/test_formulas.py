@@ -11,6 +11,8 @@ from tests.refresh.small import Small, invoke, payment
 
 # Models whose formulas have a known answer, published or worked out by hand.
 WITH_FORMULAS = {
+    "customer_equity",
+    "customer_value",
     "activity_purchase_lift",
     "engagement",
     "identity_coverage",
