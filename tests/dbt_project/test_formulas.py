@@ -30,6 +30,7 @@ WITH_FORMULAS = {
     "int_visitor_days",
     "int_visitor_value_days",
     "mrr_monthly",
+    "trial_conversion",
     "visitor_value_daily",
 }
 
