@@ -68,6 +68,14 @@ KINDS = (
         260,
     ),
     Kind(
+        "trial_conversion_days",
+        "days",
+        "How long after its start a trial may still become a paid subscription to count as "
+        "converted.",
+        365,
+        30,
+    ),
+    Kind(
         "referral_incremental_share",
         "share",
         "Referred customers who would not have come otherwise: they credit their value, the "

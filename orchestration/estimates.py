@@ -15,8 +15,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from orchestration.estimators import sbg
-from orchestration.estimators.fit import Fit, Parameter, pooled
+from orchestration.estimators.fit import Fit, Parameter
 from orchestration.estimators.inputs import Array
 
 # A fit as rows: what the mart `estimates` unites.
@@ -124,21 +123,3 @@ def fits(columns: Mapping[str, np.ndarray[Any, Any]]) -> Iterator[Estimated]:
         estimator, segment, sample = map(str, key)
         fit = Fit.known(str(own[0]["method"]), **values)
         yield Estimated(estimator, segment, sample, fit)
-
-
-def contractual(renewals: duckdb.DuckDBPyRelation) -> pa.Table:
-    """The sBG of every plan and of all plans together, from counts by renewal opportunity.
-
-    Args:
-        renewals: segment, period (1, 2, …), at_risk, churned; one row each.
-
-    Returns:
-        A table of FIT_COLUMNS.
-    """
-    columns = ordered(renewals)
-    pool = sbg.fit(columns["period"], columns["at_risk"], columns["churned"])
-    found = [Estimated("contractual", EVERYBODY, CURRENT, pool)]
-    for segment, rows in by_segment(columns, "segment"):
-        own = sbg.fit(rows["period"], rows["at_risk"], rows["churned"])
-        found.append(Estimated("contractual", segment, CURRENT, pooled(own, pool)))
-    return fit_table(found)

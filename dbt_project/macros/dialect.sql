@@ -166,3 +166,14 @@
 {% macro spark__half_hour_of(instant) -%}
     cast(floor(unix_micros({{ instant }}) / 1800000000.0) as bigint)
 {%- endmacro %}
+
+{# One row per whole number from one to another, both included; an item of a select list. #}
+{% macro each_number(first_number, last_number) -%}
+    {{ adapter.dispatch('each_number')(first_number, last_number) }}
+{%- endmacro %}
+{% macro default__each_number(first_number, last_number) -%}
+    unnest(generate_series({{ first_number }}, {{ last_number }}))
+{%- endmacro %}
+{% macro spark__each_number(first_number, last_number) -%}
+    explode(sequence({{ first_number }}, {{ last_number }}))
+{%- endmacro %}

@@ -81,7 +81,7 @@ def fit(period: ArrayLike, at_risk: ArrayLike, churned: ArrayLike) -> Fit:
         "periods": float(np.count_nonzero(risk)),
     }
     if lacking := too_few(found, NEEDED):
-        return _constant(risk, lost, lacking)
+        return constant_hazard(risk, lost, lacking)
     return _maximum(distinct, risk, lost)
 
 
@@ -103,11 +103,21 @@ def _maximum(period: Array, at_risk: Array, churned: Array) -> Fit:
     if found.converged and not found.reason:
         return found
     if found["beta"] > ALIKE:
-        return _constant(at_risk, churned, "customers look alike, which is a constant hazard")
-    return _constant(at_risk, churned, found.reason or "the likelihood has no maximum")
+        return constant_hazard(at_risk, churned, "customers look alike, which is a constant hazard")
+    return constant_hazard(at_risk, churned, found.reason or "the likelihood has no maximum")
 
 
-def _constant(at_risk: Array, churned: Array, reason: str) -> Fit:
+def constant_hazard(at_risk: Array, churned: Array, reason: str) -> Fit:
+    """One hazard for every period, Σ churned/Σ at risk, shrunk as `fit` says.
+
+    Args:
+        at_risk: Customers who came up for renewal, shape (m,).
+        churned: Those of them who did not renew, shape (m,).
+        reason: Why not a model.
+
+    Returns:
+        Method "constant_hazard" with hazard, n in customer-periods.
+    """
     total, lost = float(at_risk.sum()), float(churned.sum())
     hazard = (lost + 0.5) / (total + 1)
     error = math.sqrt(hazard * (1 - hazard) / (total + 1))

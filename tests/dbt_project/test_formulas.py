@@ -11,13 +11,17 @@ from tests.refresh.small import Small, invoke, payment
 
 # Models whose formulas have a known answer, published or worked out by hand.
 WITH_FORMULAS = {
+    "activity_purchase_lift",
     "customer_equity",
     "customer_value",
-    "activity_purchase_lift",
     "engagement",
     "identity_coverage",
-    "int_calibration",
     "int_block_customers",
+    "int_calibration",
+    "int_contract_holdout",
+    "int_contract_segments",
+    "int_contracts",
+    "int_contractual_value",
     "int_first_purchases",
     "int_identity",
     "int_monthly_rates",
@@ -30,10 +34,13 @@ WITH_FORMULAS = {
     "int_purchase_parameters",
     "int_purchase_spend",
     "int_purchase_value",
+    "int_renewals",
+    "int_retention_counts",
     "int_sessions",
     "int_visitor_days",
     "int_visitor_value_days",
     "mrr_monthly",
+    "trial_conversion",
     "visitor_value_daily",
 }
 

@@ -1,5 +1,7 @@
 def model(dbt, session):
     dbt.config(materialized="table")
-    from orchestration import estimates
+    from orchestration import estimates_contractual
 
-    return estimates.contractual(dbt.ref("int_renewals"))
+    return estimates_contractual.fits(
+        dbt.ref("int_renewals"), dbt.ref("int_contract_segments"), dbt.ref("int_contract_holdout")
+    )

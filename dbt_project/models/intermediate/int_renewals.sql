@@ -1,5 +1,68 @@
-select 'digital' as segment, 1 as period, 1000 as at_risk, 369 as churned
-union all
-select 'digital' as segment, 2 as period, 631 as at_risk, 163 as churned
-union all
-select 'digital' as segment, 3 as period, 468 as at_risk, 86 as churned
+with
+
+contracts as (
+
+    select * from {{ ref('int_contracts') }}
+
+),
+
+alike as (
+
+    -- Counted first: there are far fewer kinds of contract than contracts.
+    select
+        sample,
+        segment,
+        plan,
+        billing_period,
+        cohort,
+        first_period,
+        last_period,
+        coalesce(churned_period = last_period, false) as is_churned,
+        count(*) as contract_count
+    from contracts
+    where first_period <= last_period
+    group by
+        sample,
+        segment,
+        plan,
+        billing_period,
+        cohort,
+        first_period,
+        last_period,
+        coalesce(churned_period = last_period, false)
+
+),
+
+opportunities as (
+
+    select
+        *,
+        {{ each_number('first_period', 'last_period') }} as period
+    from alike
+
+),
+
+final as (
+
+    select
+        sample,
+        segment,
+        plan,
+        billing_period,
+        cohort,
+        cast(period as bigint) as period,
+        cast(sum(contract_count) as bigint) as at_risk,
+        cast(
+            sum(
+                case
+                    when is_churned and period = last_period then contract_count
+                    else 0
+                end
+            ) as bigint
+        ) as churned
+    from opportunities
+    group by sample, segment, plan, billing_period, cohort, period
+
+)
+
+select * from final

@@ -1,0 +1,492 @@
+{#
+  Twice over: as of the as-of day, and as it stood at the calibration end. Of what came after either
+  nothing counts.
+#}
+with
+
+refresh as (
+
+    select * from {{ source('run', 'refresh') }}
+
+),
+
+calibration as (
+
+    select * from {{ ref('int_calibration') }}
+
+),
+
+subscriptions as (
+
+    select * from {{ ref('stg_subscriptions') }}
+
+),
+
+payments as (
+
+    select * from {{ ref('stg_payments') }}
+
+),
+
+samples as (
+
+    select
+        'current' as sample,
+        as_of_day as end_day,
+        as_of_end_at as end_at,
+        time_zone,
+        grace_days * 86400 as grace_seconds
+    from refresh
+
+    union all
+
+    select
+        'calibration' as sample,
+        calibration.calibration_end as end_day,
+        calibration.calibration_end_at as end_at,
+        refresh.time_zone,
+        refresh.grace_days * 86400 as grace_seconds
+    from calibration
+    cross join refresh
+
+),
+
+observed as (
+
+    -- Who left before the first booking may be missing from the source, so who is there
+    -- counts only from then on.
+    select min({{ local_day('payments.paid_at', 'refresh.time_zone') }}) as first_day
+    from payments
+    cross join refresh
+    where
+        payments.kind = 'subscription'
+        and payments.paid_at < refresh.as_of_end_at
+
+),
+
+periods as (
+
+    select
+        samples.*,
+        subscriptions.account_id as customer_id,
+        subscriptions.subscription_id,
+        subscriptions.plan,
+        subscriptions.billing_period,
+        subscriptions.amount,
+        subscriptions.currency,
+        subscriptions.status,
+        subscriptions.started_at,
+        subscriptions.status = 'active' and subscriptions.amount > 0 as is_paid,
+        coalesce(subscriptions.ended_at >= samples.end_at, true) as is_open,
+        least(coalesce(subscriptions.ended_at, samples.end_at), samples.end_at)
+            as until_at,
+        coalesce(
+            subscriptions.end_reason = 'switch'
+            and subscriptions.ended_at < samples.end_at,
+            false
+        ) as is_switched
+    from subscriptions
+    inner join samples on subscriptions.started_at < samples.end_at
+    where
+        subscriptions.status <> 'trial'
+        and (
+            subscriptions.ended_at is null
+            or subscriptions.ended_at > subscriptions.started_at
+        )
+
+),
+
+after_the_last as (
+
+    select
+        *,
+        -- Sources end a period a second or a day before the next one starts.
+        case
+            when
+                {{ seconds_between(
+                    'max(until_at) over before_it', 'started_at'
+                ) }} <= 86400
+                then 0
+            else 1
+        end as is_apart
+    from periods
+    window
+        before_it as (
+            partition by sample, customer_id, subscription_id
+            order by started_at
+            rows between unbounded preceding and 1 preceding
+        )
+
+),
+
+covered as (
+
+    select
+        *,
+        sum(is_apart) over (
+            partition by sample, customer_id, subscription_id
+            order by started_at
+            rows between unbounded preceding and current row
+        ) as cover
+    from after_the_last
+
+),
+
+told as (
+
+    select
+        *,
+        -- What an unpaid or paused subscription still is at the end.
+        max(
+            case
+                when is_open and not is_paid
+                    then case when status = 'past_due' then 'unpaid' else 'paused' end
+            end
+        ) over (partition by sample, customer_id, subscription_id, cover)
+            as waiting_as
+    from covered
+
+),
+
+paid as (
+
+    select
+        *,
+        -- Unpaid or paused within the grace the contract goes on; beyond it ended when
+        -- that began, and what follows is another.
+        case
+            when
+                {{ seconds_between(
+                    'max(until_at) over before_it', 'started_at'
+                ) }} <= greatest(grace_seconds, 86400)
+                then 0
+            else 1
+        end as is_new
+    from told
+    where is_paid
+    window
+        before_it as (
+            partition by sample, customer_id, subscription_id, cover
+            order by started_at
+            rows between unbounded preceding and 1 preceding
+        )
+
+),
+
+numbered as (
+
+    select
+        *,
+        sum(is_new) over (
+            partition by sample, customer_id, subscription_id
+            order by started_at
+            rows between unbounded preceding and current row
+        ) as run
+    from paid
+
+),
+
+runs as (
+
+    select
+        sample,
+        customer_id,
+        subscription_id,
+        run,
+        min(started_at) as started_at,
+        max(until_at) as until_at,
+        max(case when is_switched then until_at end) as switched_at
+    from numbered
+    group by sample, customer_id, subscription_id, run
+
+),
+
+switches as (
+
+    -- A switch may come as another subscription that starts where this one ends.
+    select
+        earlier.sample,
+        earlier.customer_id,
+        earlier.subscription_id as from_subscription_id,
+        earlier.run as from_run,
+        later.subscription_id as to_subscription_id,
+        later.run as to_run
+    from runs as earlier
+    inner join runs as later
+        on
+            earlier.sample = later.sample
+            and earlier.customer_id = later.customer_id
+            and earlier.subscription_id <> later.subscription_id
+            and earlier.started_at < later.started_at
+    where
+        earlier.switched_at = earlier.until_at
+        and abs({{ seconds_between('earlier.until_at', 'later.started_at') }}) <= 86400
+
+),
+
+switched as (
+
+    select
+        sample,
+        customer_id,
+        from_subscription_id as subscription_id,
+        from_run as run,
+        0 as is_continued
+    from switches
+
+    union
+
+    select
+        sample,
+        customer_id,
+        to_subscription_id as subscription_id,
+        to_run as run,
+        1 as is_continued
+    from switches
+
+),
+
+flags as (
+
+    select
+        sample,
+        customer_id,
+        subscription_id,
+        run,
+        max(is_continued) as is_continued
+    from switched
+    group by sample, customer_id, subscription_id, run
+
+),
+
+contracts as (
+
+    select
+        runs.sample,
+        runs.customer_id,
+        runs.subscription_id,
+        runs.run,
+        flags.run is not null as is_linked,
+        sum(1 - coalesce(flags.is_continued, 0)) over (
+            partition by runs.sample, runs.customer_id, flags.run is not null
+            order by runs.started_at, runs.subscription_id
+            rows between unbounded preceding and current row
+        ) as contract
+    from runs
+    left join flags
+        on
+            runs.sample = flags.sample
+            and runs.customer_id = flags.customer_id
+            and runs.subscription_id = flags.subscription_id
+            and runs.run = flags.run
+
+),
+
+ordered as (
+
+    select
+        numbered.*,
+        contracts.is_linked,
+        contracts.contract,
+        min(numbered.started_at) over whole as contract_started_at,
+        row_number() over (
+            partition by
+                numbered.sample,
+                numbered.customer_id,
+                contracts.is_linked,
+                contracts.contract
+            order by numbered.started_at desc, numbered.subscription_id desc
+        ) = 1 as is_last,
+        case
+            when
+                lag(numbered.plan) over in_turn = numbered.plan
+                and lag(numbered.billing_period) over in_turn = numbered.billing_period
+                then 0
+            else 1
+        end as is_other_plan
+    from numbered
+    inner join contracts
+        on
+            numbered.sample = contracts.sample
+            and numbered.customer_id = contracts.customer_id
+            and numbered.subscription_id = contracts.subscription_id
+            and numbered.run = contracts.run
+    window
+        whole as (
+            partition by
+                numbered.sample,
+                numbered.customer_id,
+                contracts.is_linked,
+                contracts.contract
+        ),
+        in_turn as (
+            partition by
+                numbered.sample,
+                numbered.customer_id,
+                contracts.is_linked,
+                contracts.contract
+            order by numbered.started_at, numbered.subscription_id
+        )
+
+),
+
+stretches as (
+
+    select
+        *,
+        sum(is_other_plan) over (
+            partition by sample, customer_id, is_linked, contract
+            order by started_at, subscription_id
+            rows between unbounded preceding and current row
+        ) as stretch
+    from ordered
+
+),
+
+joined as (
+
+    select
+        sample,
+        end_day,
+        end_at,
+        time_zone,
+        grace_seconds,
+        customer_id,
+        is_linked,
+        contract,
+        contract_started_at,
+        stretch,
+        plan,
+        billing_period,
+        min(started_at) as started_at,
+        max(until_at) as until_at,
+        bool_or(is_open) as is_open,
+        bool_or(is_last) as is_last,
+        max(case when is_last then amount end) as amount,
+        max(case when is_last then currency end) as currency,
+        max(case when is_last then waiting_as end) as waiting_as
+    from stretches
+    group by
+        sample,
+        end_day,
+        end_at,
+        time_zone,
+        grace_seconds,
+        customer_id,
+        is_linked,
+        contract,
+        contract_started_at,
+        stretch,
+        plan,
+        billing_period
+
+),
+
+ended as (
+
+    select
+        joined.sample,
+        joined.end_day,
+        joined.customer_id,
+        joined.plan,
+        joined.billing_period,
+        joined.amount,
+        joined.currency,
+        {{ local_day('joined.contract_started_at', 'joined.time_zone') }}
+            as contract_day,
+        greatest(
+            {{ local_day('joined.started_at', 'joined.time_zone') }},
+            coalesce(
+                observed.first_day,
+                {{ local_day('joined.started_at', 'joined.time_zone') }}
+            )
+        ) as from_day,
+        case
+            when joined.is_last and joined.is_open then joined.end_day
+            else
+                least(
+                    {{ local_day('joined.until_at', 'joined.time_zone') }},
+                    joined.end_day
+                )
+        end as to_day,
+        case
+            when not joined.is_last then 'switched'
+            when joined.is_open then 'active'
+            when
+                {{ seconds_between('joined.until_at', 'joined.end_at') }}
+                <= joined.grace_seconds
+                then coalesce(joined.waiting_as, 'churned')
+            else 'churned'
+        end as outcome
+    from joined
+    cross join observed
+
+),
+
+counted as (
+
+    select
+        *,
+        {{ whole_periods('contract_day', 'from_day', 'billing_period') }}
+            as periods_before,
+        {{ whole_periods('contract_day', 'to_day', 'billing_period') }} as periods_made,
+        {{ whole_periods('contract_day', 'end_day', 'billing_period') }} as due_periods
+    from ended
+
+),
+
+rounded as (
+
+    -- Begun periods count to the number of the period something happens in.
+    select
+        *,
+        periods_before + case
+            when
+                {{ period_end('contract_day', 'periods_before', 'billing_period') }}
+                < from_day
+                then 1
+            else 0
+        end + 1 as first_period,
+        greatest(
+            periods_made + case
+                when
+                    {{ period_end('contract_day', 'periods_made', 'billing_period') }}
+                    < to_day
+                    then 1
+                else 0
+            end, 1
+        ) as to_period
+    from counted
+
+),
+
+final as (
+
+    select
+        sample,
+        customer_id,
+        plan,
+        billing_period,
+        plan || ' (' || billing_period || ')' as segment,
+        {{ month_of('contract_day') }} as cohort,
+        contract_day,
+        from_day,
+        to_day,
+        outcome,
+        due_periods,
+        first_period,
+        -- A bill that is still unpaid is a renewal not made yet.
+        case outcome
+            when 'churned' then least(to_period, due_periods)
+            when 'unpaid' then to_period - 1
+            when 'paused' then to_period - 1
+            else periods_made
+        end as last_period,
+        case when outcome = 'churned' then to_period end as churned_period,
+        amount,
+        currency
+    from rounded
+
+)
+
+select * from final
