@@ -13,6 +13,7 @@ from tests.refresh.small import Small, invoke, payment
 WITH_FORMULAS = {
     "engagement",
     "identity_coverage",
+    "int_calibration",
     "int_identity",
     "int_monthly_rates",
     "int_mrr",
