@@ -1,5 +1,5 @@
 {# Every model in estimates/ that fits something; a new one is a name here. #}
-{% set fits = ['fit_contractual'] %}
+{% set fits = ['fit_contractual', 'fit_churn'] %}
 
 with
 
