@@ -1,5 +1,5 @@
 {# Every model in estimates/ that fits something; a new one is a name here. #}
-{% set fits = ['fit_contractual', 'fit_purchases'] %}
+{% set fits = ['fit_contractual', 'fit_purchases', 'fit_churn'] %}
 
 with
 

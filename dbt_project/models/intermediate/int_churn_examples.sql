@@ -1,0 +1,413 @@
+{#
+  Of every covariate only what was known at the moment: later events, logins, payments and answers
+  do not count. An unknown value is 0, beside a covariate that says so where it differs between
+  customers. The fit takes covariates from left to right, as many as those who left allow.
+#}
+with
+
+moments as (
+
+    select * from {{ ref('int_churn_moments') }}
+
+),
+
+subscriptions as (
+
+    select * from {{ ref('stg_subscriptions') }}
+
+),
+
+activity as (
+
+    select * from {{ ref('int_churn_activity') }}
+
+),
+
+speed as (
+
+    select * from {{ ref('int_churn_speed') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('int_monthly_rates') }}
+
+),
+
+refresh as (
+
+    select * from {{ source('run', 'refresh') }}
+
+),
+
+feeds as (
+
+    select * from {{ ref('int_known_feeds') }}
+
+),
+
+periods as (
+
+    select
+        account_id as customer_id,
+        subscription_id,
+        plan,
+        currency,
+        billing_period,
+        status,
+        started_at,
+        ended_at,
+        {{ monthly_price('amount', 'billing_period') }} as mrr
+    from subscriptions
+    where status in ('active', 'past_due')
+
+),
+
+first_starts as (
+
+    select
+        subscription_id,
+        min(started_at) as first_at
+    from subscriptions
+    group by subscription_id
+
+),
+
+paid as (
+
+    select
+        moments.anchor,
+        moments.number,
+        periods.*,
+        first_starts.first_at,
+        round(cast(periods.mrr as double) * rates.rate, 4) as own_mrr,
+        row_number() over (
+            partition by moments.anchor, moments.number, periods.customer_id
+            order by periods.mrr desc, periods.subscription_id, periods.started_at
+        ) as period_rank
+    from periods
+    inner join first_starts on periods.subscription_id = first_starts.subscription_id
+    cross join refresh
+    inner join moments
+        on {{ is_paid_at('periods', 'moments.moment_at', 'refresh.grace_days') }}
+    left join rates
+        on
+            periods.currency = rates.currency
+            and {{ month_of('moments.moment_day') }} = rates.month
+    where periods.mrr > 0
+
+),
+
+subscribers as (
+
+    select
+        anchor,
+        number,
+        customer_id,
+        -- Of several subscriptions the dearest.
+        max(case when period_rank = 1 then plan end) as plan,
+        max(case when period_rank = 1 then billing_period end) as billing_period,
+        cast(sum(cast(own_mrr as decimal(18, 4))) as double) as mrr,
+        min(first_at) as first_at,
+        bool_or(status = 'past_due') as is_past_due
+    from paid
+    group by anchor, number, customer_id
+
+),
+
+stayed as (
+
+    select distinct
+        moments.anchor,
+        moments.number,
+        periods.customer_id
+    from periods
+    cross join refresh
+    inner join moments
+        on {{ is_paid_at('periods', 'moments.outcome_at', 'refresh.grace_days') }}
+    where periods.mrr > 0 and moments.sample <> 'scoring'
+
+),
+
+paused as (
+
+    select distinct
+        moments.anchor,
+        moments.number,
+        subscriptions.account_id as customer_id
+    from subscriptions
+    inner join moments
+        on
+            subscriptions.started_at < moments.outcome_at
+            and (
+                subscriptions.ended_at is null
+                or subscriptions.ended_at >= moments.outcome_at
+            )
+    where subscriptions.status = 'paused' and moments.sample <> 'scoring'
+
+),
+
+failed as (
+
+    select distinct
+        moments.anchor,
+        moments.number,
+        subscriptions.account_id as customer_id
+    from subscriptions
+    cross join refresh
+    inner join moments
+        on
+            subscriptions.started_at < moments.moment_at
+            and {{ local_day('subscriptions.started_at', 'refresh.time_zone') }}
+            > {{ add_days('moments.moment_day', -84) }}
+    where subscriptions.status = 'past_due'
+
+),
+
+bookings as (
+
+    select
+        account_id as customer_id,
+        paid_at
+    from {{ ref('stg_payments') }}
+    where kind = 'subscription' and amount > 0
+
+),
+
+first_booking as (
+
+    select min(paid_at) as first_at from bookings
+
+),
+
+last_bookings as (
+
+    select
+        moments.anchor,
+        moments.number,
+        subscribers.customer_id,
+        max(bookings.paid_at) as last_at
+    from subscribers
+    inner join moments
+        on
+            subscribers.anchor = moments.anchor
+            and subscribers.number = moments.number
+    inner join bookings
+        on
+            subscribers.customer_id = bookings.customer_id
+            and moments.moment_at > bookings.paid_at
+    group by moments.anchor, moments.number, subscribers.customer_id
+
+),
+
+answers as (
+
+    select
+        moments.anchor,
+        moments.number,
+        surveys.account_id as customer_id,
+        -- From 0 to 1 on the scale of the question.
+        case
+            when surveys.question = 'nps' then surveys.score / 10
+            else least(greatest((surveys.score - 1) / 4, 0), 1)
+        end as satisfaction,
+        row_number() over (
+            partition by moments.anchor, moments.number, surveys.account_id
+            order by surveys.responded_at desc, surveys.response_id
+        ) as answer_rank
+    from {{ ref('stg_surveys') }} as surveys
+    cross join refresh
+    inner join moments
+        on
+            surveys.responded_at < moments.moment_at
+            and {{ local_day('surveys.responded_at', 'refresh.time_zone') }}
+            > {{ add_days('moments.moment_day', -365) }}
+    where
+        surveys.question in ('nps', 'csat')
+        and surveys.score is not null
+        and surveys.account_id is not null
+
+),
+
+known as (
+
+    select
+        subscribers.*,
+        moments.sample,
+        moments.moment_day,
+        moments.moment_at,
+        moments.has_prior,
+        feeds.has_events,
+        stayed.customer_id is null as has_left,
+        paused.customer_id is not null as is_paused,
+        subscribers.is_past_due or failed.customer_id is not null
+            as has_failed_payment,
+        coalesce(activity.active_days, 0) as active_days,
+        coalesce(activity.prior_active_days, 0) as prior_active_days,
+        coalesce(activity.engaged_seconds, 0) as engaged_seconds,
+        cast(speed.slow_count as double) / speed.view_count as slow_share,
+        answers.satisfaction,
+        {{ seconds_between('subscribers.first_at', 'moments.moment_at') }} / 86400
+            as tenure_days,
+        {{ seconds_between('last_bookings.last_at', 'moments.moment_at') }} / 86400
+            as unpaid_days,
+        {{ seconds_between('first_booking.first_at', 'moments.moment_at') }} / 86400
+            as ledger_days,
+        -- The longest between two bills, and ten days for the second to be booked.
+        case subscribers.billing_period
+            when 'week' then 7
+            when 'month' then 31
+            when 'quarter' then 92
+            else 366
+        end + 10 as patience_days
+    from subscribers
+    inner join moments
+        on
+            subscribers.anchor = moments.anchor
+            and subscribers.number = moments.number
+    cross join feeds
+    cross join first_booking
+    left join stayed
+        on
+            subscribers.anchor = stayed.anchor
+            and subscribers.number = stayed.number
+            and subscribers.customer_id = stayed.customer_id
+    left join paused
+        on
+            subscribers.anchor = paused.anchor
+            and subscribers.number = paused.number
+            and subscribers.customer_id = paused.customer_id
+    left join failed
+        on
+            subscribers.anchor = failed.anchor
+            and subscribers.number = failed.number
+            and subscribers.customer_id = failed.customer_id
+    left join last_bookings
+        on
+            subscribers.anchor = last_bookings.anchor
+            and subscribers.number = last_bookings.number
+            and subscribers.customer_id = last_bookings.customer_id
+    left join activity
+        on
+            subscribers.anchor = activity.anchor
+            and subscribers.number = activity.number
+            and subscribers.customer_id = activity.customer_id
+    left join speed
+        on
+            subscribers.anchor = speed.anchor
+            and subscribers.number = speed.number
+            and subscribers.customer_id = speed.customer_id
+    left join answers
+        on
+            subscribers.anchor = answers.anchor
+            and subscribers.number = answers.number
+            and subscribers.customer_id = answers.customer_id
+            and answers.answer_rank = 1
+
+),
+
+examples as (
+
+    select
+        sample,
+        customer_id,
+        moment_day,
+        plan,
+        -- A fifth of the customers, by the first digit of the pseudonym.
+        cast(
+            position(lower(substr(customer_id, 1, 1)) in '0123456789abcdef') % 5
+            as integer
+        ) as fold,
+        case when sample <> 'scoring' then has_left end as has_left,
+        case when sample <> 'scoring' then is_paused and has_left end as is_paused,
+        tenure_days,
+        case when has_events and active_days = 0 then 1.0 else 0.0 end as is_inactive,
+        round(ln(1 + tenure_days / 30.4375), 3) as tenure,
+        case when has_failed_payment then 1.0 else 0.0 end as has_failed_payment,
+        cast(active_days as double) as active_days,
+        case
+            when has_prior then cast(active_days - prior_active_days as double)
+            else 0.0
+        end as active_days_change,
+        case billing_period
+            when 'week' then round(12 / 52.0, 3)
+            when 'month' then 1.0
+            when 'quarter' then 3.0
+            else 12.0
+        end as billing_months,
+        coalesce(round(ln(1 + mrr), 3), 0.0) as price,
+        case
+            when
+                tenure_days > 10
+                and ledger_days > patience_days
+                and coalesce(unpaid_days > patience_days, true)
+                then 1.0
+            else 0.0
+        end as is_payment_missing,
+        round(ln(1 + cast(engaged_seconds as double) / 60), 2) as engaged_minutes,
+        case when slow_share is null then 1.0 else 0.0 end as is_speed_unknown,
+        coalesce(round(slow_share, 3), 0.0) as slow_share,
+        case when satisfaction is null then 1.0 else 0.0 end
+            as is_satisfaction_unknown,
+        coalesce(round(satisfaction, 3), 0.0) as satisfaction
+    from known
+
+),
+
+counted as (
+
+    select
+        count(*) filter (where sample = 'calibration' and has_left) as taught_left,
+        count(*) filter (where sample = 'calibration' and not has_left)
+            as taught_stayed,
+        count(*) filter (where sample = 'holdout' and has_left) as judged_left,
+        count(*) filter (where sample = 'holdout' and not has_left) as judged_stayed
+    from examples
+
+),
+
+-- Judged on later periods, if enough came before and after the calibration end; else on
+-- a fifth of the customers that the score is not fitted on.
+split as (
+
+    select
+        case
+            when
+                least(taught_left, taught_stayed, judged_left, judged_stayed) >= 20
+                then 'later_periods'
+            else 'other_customers'
+        end as judged_on
+    from counted
+
+),
+
+final as (
+
+    select
+        examples.*,
+        split.judged_on
+    from examples
+    cross join split
+    where
+        examples.sample in ('scoring', 'current')
+        or split.judged_on = 'later_periods'
+
+    union all
+
+    select
+        case when examples.fold = 4 then 'holdout' else 'calibration' end as sample,
+        {% for column in [
+            'customer_id', 'moment_day', 'plan', 'fold', 'has_left', 'is_paused',
+            'tenure_days',
+        ] + churn_columns() -%}
+        examples.{{ column }},
+        {% endfor -%}
+        split.judged_on
+    from examples
+    cross join split
+    where examples.sample = 'current' and split.judged_on = 'other_customers'
+
+)
+
+select * from final
