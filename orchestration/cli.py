@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     demo = command("demo", _demo, "make the demo publisher's data and refresh it")
     demo.add_argument("--scale", type=float, default=1.0, help="times the default volume")
     demo.add_argument("--seed", type=int, default=1, help="another seed makes another half year")
+    demo.add_argument(
+        "--world", choices=("activity", "intent"), default="activity", help="what makes readers buy"
+    )
     demo.add_argument("--json", action="store_true", help="print the result as JSON")
     refresh = command("refresh", _refresh, "land, model, gate and publish what is new")
     refresh.add_argument("--as-of", type=_day, help="last day the marts look at, as 2026-06-30")
@@ -111,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _demo(asked: argparse.Namespace) -> int:
     from orchestration.demo import make_demo
+    from orchestration.demo.worlds import WORLDS
 
     if asked.publisher:
         raise ConfigurationError("arvo demo has a publisher of its own; leave --publisher out.")
@@ -118,7 +122,13 @@ def _demo(asked: argparse.Namespace) -> int:
     began = time.monotonic()
     with _progress(asked.json) as say:
         say(f"demo     making half a year of an invented publisher in {home.root / 'source'}")
-        truths = make_demo(home.root / "source", seed=asked.seed, scale=asked.scale, progress=None)
+        truths = make_demo(
+            home.root / "source",
+            seed=asked.seed,
+            scale=asked.scale,
+            world=WORLDS[asked.world],
+            progress=None,
+        )
         say(f"demo     made in {time.monotonic() - began:.0f} s; planted truths are in {truths}")
     settings.export({"ARVO_HOME": str(home.root)})
     asked.as_of, asked.full, asked.accept_change = None, False, ""

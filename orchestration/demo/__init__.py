@@ -14,6 +14,7 @@ from orchestration.demo.calendar import Calendar
 from orchestration.demo.files import Folder
 from orchestration.demo.randomness import Randomness
 from orchestration.demo.voices import Voices
+from orchestration.demo.worlds import ACTIVITY, World
 
 LAST_DAY = dt.date(2026, 6, 30)
 DAYS = 180
@@ -26,6 +27,7 @@ def make_demo(
     scale: float = 1.0,
     days: int = DAYS,
     last_day: dt.date = LAST_DAY,
+    world: World = ACTIVITY,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Writes the files of every feed, and what was planted in them.
@@ -36,6 +38,7 @@ def make_demo(
         scale: Times about 20,000 visitors and 5,000 accounts.
         days: Local days of events, the last of them `last_day`.
         last_day: Last local day.
+        world: What makes readers buy.
         progress: Called with a line now and then.
 
     Returns:
@@ -49,8 +52,8 @@ def make_demo(
     chance = Randomness(seed)
     crowd = people.make(chance.part("people"), calendar, scale)
     articles = stories.make(chance.part("stories"), calendar)
-    trade = business.Business(chance.part("sales"), calendar, crowd)
-    reading = visits.Reading(chance.part("visits"), calendar, crowd, articles, out)
+    trade = business.Business(chance.part("sales"), calendar, crowd, world)
+    reading = visits.Reading(chance.part("visits"), calendar, crowd, articles, out, world)
     for day in range(calendar.days):
         if calendar.begins_block(day):
             trade.plan_block(day, reading.seen_in_block)
@@ -67,6 +70,7 @@ def make_demo(
     truths = {
         "publisher": "Järviseudun Sanomat (invented)",
         "seed": seed,
+        **({} if world is ACTIVITY else {"world": world.name}),
         "first_day": calendar.first_day.isoformat(),
         "last_day": last_day.isoformat(),
         "planted": {

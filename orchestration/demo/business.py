@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from orchestration.demo.calendar import BLOCK_DAYS, Calendar
 from orchestration.demo.people import Crowd
+from orchestration.demo.worlds import World
 
-# Chance of a first purchase in a block, and by how much having been active multiplies it.
-PURCHASE, ACTIVITY_RATIO = 0.01, 6.0
+# Chance of a first purchase in a block; what multiplies it is the world's.
+PURCHASE = 0.01
 # Chance to leave in a block by plan, and by how much not reading multiplies it.
 HAZARD = {"digital": 0.045, "weekend": 0.03, "weekly": 0.06, "print": 0.015, "digital_year": 0.012}
 SLEEPER_RATIO = 3.0
@@ -70,6 +71,7 @@ class Business:
     chance: np.random.Generator
     calendar: Calendar
     crowd: Crowd
+    world: World
     periods: list[Period] = field(default_factory=list)
     current: dict[int, Period] = field(default_factory=dict)
     former: dict[int, tuple[str, int]] = field(default_factory=dict)
@@ -79,6 +81,9 @@ class Business:
     purchases: dict[int, list[int]] = field(default_factory=dict)
     first_bought: dict[int, int] = field(default_factory=dict)
     tried: set[int] = field(default_factory=set)
+    # Who means to buy in the block that begins next, in the one after it, and so on.
+    intents: list[npt.NDArray[np.bool_]] = field(default_factory=list)
+    abandoned: dict[int, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Starts with those who subscribe on the first day, or did so before it."""
@@ -99,6 +104,9 @@ class Business:
                 self._at_full_price(period, 0)
         # Readers who pay are logged in more often than the rest.
         crowd.login[chosen] = np.maximum(crowd.login[chosen], 0.85)
+        # Who bought in the first blocks had been to the checkout before the first day.
+        self.intents = [self._intending(0), self._intending(0)]
+        self._read_by_intent(self.intents[0])
 
     def plan_block(self, day: int, is_active: npt.NDArray[np.bool_]) -> None:
         """Draws who buys and who leaves in the block that begins on a day.
@@ -108,13 +116,16 @@ class Business:
                 it may be trying now.
             is_active: Which accounts were seen in the block before.
         """
-        self._purchases(day, is_active)
+        intending = self.intents.pop(0)
+        self._read_by_intent(self.intents[0])
+        self._intend(day)
+        self._purchases(day, is_active, intending)
         self._movements(day, is_active)
         self._reactivations(day)
 
     def actions(self, day: int) -> list[int]:
-        """Accounts that buy on a day."""
-        return self.purchases.get(day, [])
+        """Accounts that go to the checkout on a day, to buy or to turn back."""
+        return self.purchases.get(day, []) + self.abandoned.get(day, [])
 
     def inviter(self, account: int) -> int | None:
         """The account that invited one to register, which it can only have done earlier."""
@@ -131,11 +142,12 @@ class Business:
         first = sum(0 <= day < self.calendar.days for day in self.first_bought.values())
         return {
             "activity_to_first_purchase_risk_ratio": {
-                "value": ACTIVITY_RATIO,
+                "value": self.world.activity_ratio,
                 "definition": "accounts with an event in the 28 days before t0 against those "
                 "without; outcome a first purchase in the 28 days from t0; t0 = last day - 27, or "
                 "28, 56 … days before; registered before t0, no purchase before",
                 "chance_of_the_unexposed": PURCHASE,
+                **self._intent_truths(),
             },
             "churn_hazard_by_plan": {
                 "value": HAZARD,
@@ -178,11 +190,55 @@ class Business:
         half = int(np.ceil(self.calendar.days * TREATED_FROM_SHARE))
         return half + (self.calendar.days - half) % BLOCK_DAYS
 
-    def _purchases(self, day: int, is_active: npt.NDArray[np.bool_]) -> None:
-        crowd, chance = self.crowd, self.chance
+    def _intent_truths(self) -> dict[str, Any]:
+        """What intent does, in a world where somebody has any."""
+        world = self.world
+        if not world.intent_share:
+            return {}
+        return {
+            "among": "accounts that mean to buy, and among those that do not; over both together "
+            "the ratio is higher, as intent drives activity as well",
+            "intent": {
+                "purchase_risk_ratio": world.intent_ratio,
+                "share_of_accounts": world.intent_share,
+                "shown_by": "an event of the type checkout from 56 to 29 days before t0, which "
+                "nobody without intent to buy in the 28 days from t0 has",
+                "reading_ratio": dict(zip(("without", "with"), world.reading_ratios, strict=True)),
+            },
+        }
+
+    def _intending(self, day: int) -> npt.NDArray[np.bool_]:
+        """Draws who means to buy in a later block; nothing, in a world without intent."""
+        crowd = self.crowd
+        if not self.world.intent_share:
+            return np.zeros(crowd.accounts, dtype=np.bool_)
+        intending = self.chance.random(crowd.accounts) < self.world.intent_share
+        intending &= crowd.registered_day < day
+        intending[list(self.first_bought)] = False
+        return intending
+
+    def _intend(self, day: int) -> None:
+        """Who means to buy in the block after the next goes to the checkout in this one."""
+        self.intents.append(self._intending(day))
+        for account in np.flatnonzero(self.intents[-1]).tolist():
+            on = day + int(self.chance.integers(0, BLOCK_DAYS))
+            self.abandoned.setdefault(on, []).append(account)
+
+    def _read_by_intent(self, intending: npt.NDArray[np.bool_]) -> None:
+        """Who means to buy in the next block reads more in this one, and the others less."""
+        without, with_intent = self.world.reading_ratios
+        keenness = np.where(intending, with_intent, without)
+        keenness[list(self.first_bought)] = 1.0
+        self.crowd.keenness[: self.crowd.accounts] = keenness
+
+    def _purchases(
+        self, day: int, is_active: npt.NDArray[np.bool_], intending: npt.NDArray[np.bool_]
+    ) -> None:
+        crowd, chance, world = self.crowd, self.chance, self.world
         may = crowd.registered_day < day
         may[list(self.first_bought)] = False
-        risk = np.where(is_active, PURCHASE * ACTIVITY_RATIO, PURCHASE)
+        risk = np.where(is_active, PURCHASE * world.activity_ratio, PURCHASE)
+        risk[intending] *= world.intent_ratio
         roll = chance.random(crowd.accounts)
         subscribers = list(self.current)
         for account in np.flatnonzero(may & (roll < risk)).tolist():

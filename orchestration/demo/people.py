@@ -48,6 +48,7 @@ class Crowd:
         visitor_device: Class of device of each visitor.
         visitor_country: Country of each visitor.
         daily: Chance that the person reads on an ordinary day.
+        keenness: What multiplies it for the time being.
         registered_day: Day of registration, negative before the first; of accounts only.
         login: Chance that a session of the account is logged in.
         channel: Channel that mostly brings the person.
@@ -61,6 +62,7 @@ class Crowd:
     visitor_device: npt.NDArray[np.int8]
     visitor_country: npt.NDArray[np.int8]
     daily: npt.NDArray[np.float64]
+    keenness: npt.NDArray[np.float64]
     registered_day: npt.NDArray[np.int64]
     login: npt.NDArray[np.float64]
     channel: npt.NDArray[np.int8]
@@ -94,6 +96,7 @@ def make(chance: np.random.Generator, calendar: Calendar, scale: float) -> Crowd
         visitor_device=chance.choice(4, visitors, p=[0.55, 0.28, 0.07, 0.10]).astype(np.int8),
         visitor_country=chance.choice(4, visitors, p=[0.93, 0.03, 0.02, 0.02]).astype(np.int8),
         daily=daily,
+        keenness=np.ones(persons),
         registered_day=registered.astype(np.int64),
         login=chance.beta(3, 1.5, accounts),
         channel=chance.choice(5, persons, p=CHANNEL_SHARES).astype(np.int8),

@@ -15,6 +15,7 @@ from orchestration.demo.calendar import Calendar
 from orchestration.demo.files import Folder
 from orchestration.demo.people import CHANNELS, COUNTRIES, DEVICES, Crowd
 from orchestration.demo.stories import Articles
+from orchestration.demo.worlds import World
 
 Ints = npt.NDArray[np.int64]
 Columns = dict[str, npt.NDArray[Any]]
@@ -27,9 +28,9 @@ TYPES = (
     VIEW, PING, SHARE, COMMENT, LIKE, BOOKMARK, LOGIN, REGISTER, PAYWALL, CHECKOUT, FOLLOW, UNKNOWN,
 ) = range(12)  # fmt: skip
 ACTIONS = ((SHARE, 0.008), (COMMENT, 0.004), (LIKE, 0.012), (BOOKMARK, 0.006), (FOLLOW, 0.002))
-# Of views of premium articles by readers who are not logged in: how many meet the paywall, and how
-# many of those go as far as the checkout and turn back.
-PAYWALL_SHARE, ABANDONED_SHARE = 0.3, 0.03
+# Of views of premium articles by readers who are not logged in: how many meet the paywall. How many
+# of those go as far as the checkout and turn back is the world's.
+PAYWALL_SHARE = 0.3
 PLACEMENTS = ("article", "front")
 ARTICLE, FRONT = range(2)
 WEEKDAYS = (1.08, 1.02, 1.0, 1.0, 0.96, 0.85, 1.09)
@@ -72,8 +73,10 @@ class Reading:
         crowd: Crowd,
         articles: Articles,
         out: Folder,
+        world: World,
     ) -> None:
         """Nobody has read anything yet."""
+        self.abandoned_share = world.abandoned_share
         self.chance, self.calendar, self.crowd = chance, calendar, crowd
         self.articles, self.out = articles, out
         self.page_views = np.zeros((calendar.days, len(PLACEMENTS), len(DEVICES)), dtype=np.int64)
@@ -171,7 +174,7 @@ class Reading:
         ratio *= 1 + 0.12 * np.cos(2 * np.pi * self.calendar.date(day).timetuple().tm_yday / 365)
         ratio *= 1 + 0.1 * day / self.calendar.days
         ratio *= NEWS_RATIO if day == self.articles.news_day else 1.0
-        risk = crowd.daily * ratio
+        risk = crowd.daily * crowd.keenness * ratio
         risk[self._slow_until >= day] *= SLOW_RETURN_RATIO
         come = np.flatnonzero(chance.random(crowd.persons) < risk)
         person = np.concatenate([np.repeat(come, 1 + chance.poisson(0.2, len(come))), buyers])
@@ -270,7 +273,7 @@ class Reading:
         met = np.flatnonzero(is_premium & is_out & (chance.random(len(is_out)) < PAYWALL_SHARE))
         paywall = _picked(views, met, PAYWALL)
         paywall["at"] = paywall["at"] + 2_000
-        checkout = _picked(views, met[chance.random(len(met)) < ABANDONED_SHARE], CHECKOUT)
+        checkout = _picked(views, met[chance.random(len(met)) < self.abandoned_share], CHECKOUT)
         checkout["at"] = checkout["at"] + 45_000
         return [paywall, checkout]
 

@@ -3,7 +3,6 @@
 import datetime as dt
 import hashlib
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -171,90 +170,6 @@ def test_every_bill_of_an_active_period_is_paid_and_nothing_else(made: Path) -> 
     assert connection.execute("select count(*) > 100 from bills").fetchall() == [(True,)]
     assert unfounded == [(0,)]
     assert unpaid == [(0,)]
-
-
-def test_having_been_active_multiplies_first_purchases_by_six(tmp_path: Path) -> None:
-    make_demo(tmp_path / "source", scale=0.5)
-    source = tmp_path / "source"
-    # Exposed and bought, exposed, bought without exposure, without exposure: six 28-day windows.
-    counts = np.array([exposed_and_bought(source, 27 + 28 * block) for block in range(6)])
-    bought, exposed, bought_idle, idle = counts.sum(axis=0).tolist()
-    log_ratio = math.log((bought / exposed) / (bought_idle / idle))
-    error = math.sqrt(1 / bought - 1 / exposed + 1 / bought_idle - 1 / idle)
-    low, high = math.exp(log_ratio - 1.96 * error), math.exp(log_ratio + 1.96 * error)
-    assert low < 6 < high
-    # Neither nothing nor anything: the interval tells six from two.
-    assert low > 2
-
-
-def exposed_and_bought(source: Path, days_before_the_last: int) -> tuple[int, ...]:
-    start = dt.date(2026, 6, 30) - dt.timedelta(days=days_before_the_last)
-    connection = duckdb.connect()
-    connection.execute("set TimeZone = 'Europe/Helsinki'")
-    files = ", ".join(
-        f"'{path}'"
-        for path in sorted((source / "events").iterdir())
-        if start - dt.timedelta(days=28) <= dt.date.fromisoformat(path.stem)
-        and dt.date.fromisoformat(path.stem) <= start + dt.timedelta(days=3)
-    )
-    [row] = connection.execute(
-        f"""
-        with
-
-        active as (
-
-            select distinct "user" as account
-            from read_parquet([{files}])
-            where cast(make_timestamptz(ts * 1000) as date)
-                between date '{start}' - 28 and date '{start}' - 1
-
-        ),
-
-        bought as (
-
-            select customer as account, min(cast(("from" || 'Z')::timestamptz as date)) as day
-            from read_csv('{source}/subscriptions.csv.gz', delim = ';', all_varchar = true)
-            where state = 'active' and try_cast("from" as timestamp) is not null
-            group by customer
-
-        ),
-
-        accounts as (
-
-            select
-                email as account,
-                cast(min(try_cast(created as timestamptz)) as date) as registered
-            from read_json(
-                '{source}/accounts.jsonl',
-                format = 'newline_delimited',
-                columns = {{'email': 'varchar', 'created': 'varchar'}}
-            )
-            group by email
-
-        ),
-
-        final as (
-
-            select
-                active.account is not null as is_exposed,
-                coalesce(bought.day < date '{start}' + 28, false) as has_bought
-            from accounts
-            left join bought on accounts.account = bought.account
-            left join active on accounts.account = active.account
-            where accounts.registered < date '{start}'
-                and (bought.day is null or bought.day >= date '{start}')
-
-        )
-
-        select
-            count(*) filter (where is_exposed and has_bought),
-            count(*) filter (where is_exposed),
-            count(*) filter (where not is_exposed and has_bought),
-            count(*) filter (where not is_exposed)
-        from final
-        """
-    ).fetchall()
-    return tuple(row)
 
 
 def test_the_clock_reads_on_when_it_is_put_forward_or_back() -> None:
