@@ -29,6 +29,10 @@ ROWS_ODDLY_FEWER, ROWS_SURELY_FEWER = 0.9, 0.5
 # Closed months change by late bookings and refunds, which are fractions of a percent.
 RESTATED_ODDLY, RESTATED_SURELY = 0.001, 0.1
 
+# What customers are expected to bring changes with what they do, a little each day; more changes
+# with the assumptions, and much more when an estimate went wrong.
+EXPECTED_ODDLY, EXPECTED_SURELY = 0.1, 0.5
+
 # Feeds whose rows, on or before the as-of day, make rows of a mart due.
 DUE_FROM = {
     "customers": ("events", "accounts", "subscriptions", "payments"),
@@ -42,6 +46,8 @@ ALWAYS_DUE = ("data_assets",)
 # The marts of this area tell about refreshes; they do not grow with the publisher.
 OPERATIONS = "operations"
 TOTALS = "totals"
+AT_CLOSE = "at close"
+EXPECTED = "expected"
 
 # The row of mrr_monthly that counts every plan.
 ALL_PLANS = "(all plans)"
@@ -92,6 +98,7 @@ def _builders() -> dict[str, Builder]:
     return {
         "presence": presence,
         "customer_value": customer_value,
+        "customer_equity": customer_equity,
         "mrr_movements": mrr_movements,
         "mrr_monthly": mrr_monthly,
         "mrr_months": mrr_months,
@@ -258,6 +265,40 @@ def customer_value(connection: duckdb.DuckDBPyConnection) -> Suite:
     return Suite(
         "customer_value", "select * from gate_customer_value", checks, key=("customer_id",)
     )
+
+
+def customer_equity(connection: duckdb.DuckDBPyConnection) -> Suite:
+    """The running month's equity is what its customers have brought and are expected to bring."""
+    connection.execute(
+        f"""
+        create or replace temp table gate_customer_equity as
+        select
+            running.month,
+            running.customer_equity,
+            value.own_value,
+            {_differ_sql("running.customer_equity", "value.own_value")} as is_off
+        from (select * from main.customer_equity qualify row_number() over (
+            order by month desc) = 1) as running
+        cross join (
+            select
+                sum(economic_past_value) + sum(visitor_value) + sum(economic_future_value)
+                    as own_value
+            from main.customer_value
+        ) as value
+        """
+    )
+    checks = (
+        rows_due(1, "The running month has a row, whatever happened in it."),
+        no_rows(
+            "equity_is_its_customers",
+            "select month from {batch} where is_off",
+            "The company's equity is its customers' own value, each of them once.",
+            observed="select coalesce(customer_equity::varchar, 'unknown') || ' of the company, ' "
+            "|| coalesce(own_value::varchar, 'unknown') || ' of its customers' from {batch}",
+            expected="the same to the cent",
+        ),
+    )
+    return Suite("customer_equity", "select * from gate_customer_equity", checks, key=("month",))
 
 
 def _sum_of_known(*columns: str) -> str:
@@ -445,6 +486,18 @@ def _reconciliations() -> tuple[_Reconciliation, ...]:
             "What customers have paid is what the payments ledger says was paid.",
         ),
         _Reconciliation(
+            "equity_is_payments",
+            "select sum(economic_past_value) from main.customer_equity",
+            "payments",
+            "What customers brought, month by month, is what the payments ledger says.",
+        ),
+        _Reconciliation(
+            "equity_is_bills",
+            "select sum(visitor_value + unallocated_revenue) from main.customer_equity",
+            "billed_revenue",
+            "What advertising brought, month by month, is what was billed.",
+        ),
+        _Reconciliation(
             "mrr_is_subscriptions",
             f"select sum(end_mrr) from main.mrr_movements where month = {month}",
             "mrr",
@@ -616,7 +669,11 @@ def last_version(connection: duckdb.DuckDBPyConnection) -> Suite:
             "'' as name, '' as area, 0.0 as before, 0.0 as now where false"
         )
         return Suite("last_version", "select * from gate_last_version", (rows_due(0, told),))
-    selects = [*_row_comparisons(connection), *_total_comparisons()]
+    selects = [
+        *_row_comparisons(connection),
+        *_total_comparisons(),
+        *_value_comparisons(connection),
+    ]
     connection.execute(
         "create or replace temp table gate_last_version as select *, now / nullif(before, 0) as "
         f"ratio from ({' union all '.join(selects)})"
@@ -687,9 +744,40 @@ def _total_comparisons() -> list[str]:
     ]
 
 
+def _value_comparisons(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What may not change once published, and what may not change much: values."""
+    held = connection.execute(
+        "select table_name || '.' || column_name from duckdb_columns() "
+        "where database_name = 'last' and schema_name = 'main'"
+    ).fetchall()
+    before = {column for (column,) in held}
+    totals = []
+    # A version of an older arvo lacks the columns.
+    if "customer_value_monthly.closed_on" in before:
+        kept = (
+            "select sum(coalesce(economic_past_value_at_close, 0) "
+            "+ coalesce(visitor_value_at_close, 0)) from {}.customer_value_monthly where month in "
+            "(select month from last.main.customer_value_monthly where closed_on is not null)"
+        )
+        totals.append(("value_at_close", AT_CLOSE, kept))
+    if "customer_equity.economic_future_value" in before:
+        expected = (
+            "select arg_max(economic_future_value, month) from {}.customer_equity "
+            "where economic_future_value is not null"
+        )
+        totals.append(("economic_future_value", EXPECTED, expected))
+    return [
+        f"select '{name}' as name, '{area}' as area, "
+        f"coalesce(({query.format('last.main')}), 0)::double as before, "
+        f"coalesce(({query.format('main')}), 0)::double as now"
+        for name, area, query in totals
+    ]
+
+
 def _last_version_checks() -> list[Check]:
     told = "select name || ': ' || before || ' before, ' || now || ' now' from {batch} where "
-    rows = f"area not in ('{OPERATIONS}', '{TOTALS}')"
+    not_rows = f"'{TOTALS}', '{AT_CLOSE}', '{EXPECTED}'"
+    rows = f"area not in ('{OPERATIONS}', {not_rows})"
     totals = f"area = '{TOTALS}'"
 
     def check(name: str, failing: str, reason: str, severity: str, expected: str) -> Check:
@@ -705,7 +793,7 @@ def _last_version_checks() -> list[Check]:
         ),
         check(
             "rows_fewer",
-            f"area <> '{TOTALS}' and ratio < {ROWS_ODDLY_FEWER}",
+            f"area not in ({not_rows}) and ratio < {ROWS_ODDLY_FEWER}",
             "Marts grow with time; one that shrinks was corrected, or lost something.",
             "warning",
             f"at least {ROWS_ODDLY_FEWER:.0%} of each mart's rows",
@@ -739,5 +827,27 @@ def _last_version_checks() -> list[Check]:
             "Late bookings restate closed months by a fraction of a percent, seldom more.",
             "warning",
             f"within {RESTATED_ODDLY:.1%} of the last version",
+        ),
+        check(
+            "values_at_close_kept",
+            f"area = '{AT_CLOSE}' and abs(now - before) >= {HALF_A_CENT}",
+            "What a closed month was published with stays as it was published.",
+            "critical",
+            "the same to the cent",
+        ),
+        check(
+            "expected_value_changed",
+            f"area = '{EXPECTED}' and abs(ratio - 1) > {EXPECTED_SURELY}",
+            "What customers are expected to bring changed by half: an estimate went wrong, or the "
+            "assumptions are others.",
+            "critical",
+            f"within {EXPECTED_SURELY:.0%} of the last version",
+        ),
+        check(
+            "expected_value_moved",
+            f"area = '{EXPECTED}' and abs(ratio - 1) > {EXPECTED_ODDLY}",
+            "What customers are expected to bring changes by little from day to day.",
+            "warning",
+            f"within {EXPECTED_ODDLY:.0%} of the last version",
         ),
     ]

@@ -143,3 +143,27 @@ def test_readers_cannot_write_to_what_is_published(small: Small) -> None:
     small.refresh(tests=False)
     with pytest.raises(duckdb.Error):
         small.rows("create table mine (a integer)")
+
+
+def test_a_closed_month_stays_beside_its_restatement_as_it_was_published(small: Small) -> None:
+    small.refresh(tests=False)
+    months = (
+        "select month::varchar, economic_past_value, economic_past_value_at_close, "
+        "closed_on::varchar from customer_value_monthly where economic_past_value <> 0 or "
+        "economic_past_value_at_close <> 0 order by all"
+    )
+    # As of 2 March February is closed: Liisa paid 10 euros in it.
+    assert small.rows(months) == [("2024-02-01", 10, 10, "2024-03-02")]
+    # A payment of February comes late, of a customer nobody knew; then Liisa's is taken back.
+    small.add("payments", payment("p2", "matti@example.fi", "2024-02-20T00:00:00Z", 5))
+    small.refresh(tests=False, accepted="booked late")
+    late = [("2024-02-01", 5, 0, "2024-03-02"), ("2024-02-01", 10, 10, "2024-03-02")]
+    assert small.rows(months) == late
+    small.add("payments", payment("p1", "liisa@example.fi", "2024-02-10T00:00:00Z", 0))
+    small.refresh(tests=False, accepted="booked wrongly", is_full=True)
+    assert small.rows(months) == [
+        ("2024-02-01", 0, 10, "2024-03-02"),
+        ("2024-02-01", 5, 0, "2024-03-02"),
+    ]
+    equity = "select economic_past_value from customer_equity where month = '2024-02-01'"
+    assert small.rows(equity) == [(5,)]

@@ -220,6 +220,8 @@ final as (
                 then concat(habit, ', never brought anybody: ask for a recommendation')
             when value_to_grow = 'social'
                 then concat(habit, ', brings few others: thank and ask again')
+            when value_to_grow = 'visitor' and activity_band = 'none'
+                then concat(habit, ', brought less advertising than others: invite back')
             when value_to_grow = 'visitor'
                 then concat(
                     habit,

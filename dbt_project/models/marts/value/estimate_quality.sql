@@ -1,5 +1,5 @@
 {# Every model in estimates/ that holds an estimate against what came true; a new one is a name. #}
-{% set qualities = ['quality_churn'] %}
+{% set qualities = ['quality_churn', 'quality_contractual', 'quality_purchases'] %}
 
 with
 
