@@ -27,7 +27,14 @@ from orchestration.estimates import (
 )
 from orchestration.estimates import fits as fitted
 from orchestration.estimators import kaplan_meier, sbg
-from orchestration.estimators.fit import Fit, pooled, standing_in
+from orchestration.estimators.fit import (
+    LEVEL,
+    Fit,
+    Parameter,
+    normal_quantile,
+    pooled,
+    standing_in,
+)
 from orchestration.estimators.inputs import Array
 
 ESTIMATOR = "contractual"
@@ -145,10 +152,21 @@ def _own(counts: Columns, observed: Columns, billing_period: str) -> Fit:
     periods = float(days) / DAYS_A_YEAR * PERIODS_A_YEAR[billing_period]
     if periods <= fit.n or periods == 0:
         return fit if fit.n else standing_in(UNKNOWN, "no contract was seen for a day", 0.0)
-    # Shrunk as sbg.constant_hazard is.
-    rate = (float(churned) + 0.5) / (periods + 1)
     reason = f"{fit.reason}; churn by the time seen, {churned:.0f} in {periods:.1f} periods"
-    return standing_in(sbg.FALLBACK, reason, periods, hazard=-math.expm1(-rate))
+    return _by_time(float(churned), periods, reason)
+
+
+def _by_time(churned: float, periods: float, reason: str) -> Fit:
+    """A constant hazard from a Poisson rate, shrunk as sbg.constant_hazard is."""
+    count, exposure = churned + 0.5, periods + 1
+    width = math.exp(normal_quantile(LEVEL) / math.sqrt(count))
+    hazard, lower, upper = (
+        -math.expm1(-rate / exposure) for rate in (count, count / width, count * width)
+    )
+    error = (1 - hazard) * math.sqrt(count) / exposure
+    fit = standing_in(sbg.FALLBACK, reason, periods, hazard=hazard)
+    found = Parameter("hazard", hazard, error, lower, upper)
+    return replace(fit, parameters=(found,), covariance=np.array([[error**2]]))
 
 
 def _best(own: Fit, pool: Fit) -> Fit:
