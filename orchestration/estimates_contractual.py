@@ -27,8 +27,15 @@ from orchestration.estimates import (
 )
 from orchestration.estimates import fits as fitted
 from orchestration.estimators import kaplan_meier, sbg
-from orchestration.estimators.fit import Fit, pooled, standing_in
-from orchestration.estimators.inputs import Array
+from orchestration.estimators.fit import (
+    LEVEL,
+    Fit,
+    Parameter,
+    normal_quantile,
+    pooled,
+    standing_in,
+)
+from orchestration.estimators.inputs import Array, too_few
 
 ESTIMATOR = "contractual"
 ALL_PLANS = "(all plans)"
@@ -123,8 +130,9 @@ def _sample(counts: Columns, observed: Columns, sample: str) -> Iterator[tuple[s
         pool = _own(_of(counts, sample, whole), own, billing_period)
         yield whole, pool
         for segment, rows in by_segment(own, "segment"):
-            fit = _own(_of(counts, sample, segment), rows, billing_period)
-            yield segment, _best(fit, pool)
+            seen = _of(counts, sample, segment)
+            fit = _own(seen, rows, billing_period)
+            yield segment, fit if _is_enough(seen) else _best(fit, pool)
 
 
 def pool_name(billing_period: str) -> str:
@@ -145,14 +153,37 @@ def _own(counts: Columns, observed: Columns, billing_period: str) -> Fit:
     periods = float(days) / DAYS_A_YEAR * PERIODS_A_YEAR[billing_period]
     if periods <= fit.n or periods == 0:
         return fit if fit.n else standing_in(UNKNOWN, "no contract was seen for a day", 0.0)
-    # Shrunk as sbg.constant_hazard is.
-    rate = (float(churned) + 0.5) / (periods + 1)
     reason = f"{fit.reason}; churn by the time seen, {churned:.0f} in {periods:.1f} periods"
-    return standing_in(sbg.FALLBACK, reason, periods, hazard=-math.expm1(-rate))
+    return _by_time(float(churned), periods, reason)
+
+
+def _by_time(churned: float, periods: float, reason: str) -> Fit:
+    """A constant hazard from a Poisson rate, shrunk as sbg.constant_hazard is."""
+    count, exposure = churned + 0.5, periods + 1
+    width = math.exp(normal_quantile(LEVEL) / math.sqrt(count))
+    hazard, lower, upper = (
+        -math.expm1(-rate / exposure) for rate in (count, count / width, count * width)
+    )
+    error = (1 - hazard) * math.sqrt(count) / exposure
+    fit = standing_in(sbg.FALLBACK, reason, periods, hazard=hazard)
+    found = Parameter("hazard", hazard, error, lower, upper)
+    return replace(fit, parameters=(found,), covariance=np.array([[error**2]]))
+
+
+def _is_enough(counts: Columns) -> bool:
+    """Whether a segment can speak for itself, be it that its customers are all alike."""
+    periods, index = np.unique(counts["period"], return_inverse=True)
+    at_risk = np.bincount(index, counts["at_risk"], periods.size)
+    found = {
+        "customers": float(at_risk.max(initial=0.0)),
+        "churned": float(counts["churned"].sum()),
+        "periods": float(np.count_nonzero(at_risk)),
+    }
+    return not too_few(found, sbg.NEEDED)
 
 
 def _best(own: Fit, pool: Fit) -> Fit:
-    """A segment's fit; that of all plans where it has too little to say."""
+    """The fit of all plans in place of a small segment's; its own where that saw more."""
     if own.converged or pool.converged or own.n >= NEEDED_PERIODS or pool.n <= own.n:
         return pooled(own, pool)
     return replace(pool, method=f"pooled_{pool.method}", reason=own.reason, n=own.n)

@@ -163,3 +163,17 @@ def test_ebnerd_gives_its_readers_and_their_reading(tmp_path: Path) -> None:
     assert real.rows(
         "select sum(identified_page_views), sum(page_views) from identity_coverage"
     ) == [(1046, 1046)]
+
+
+def test_telco_gives_its_survival_and_values_who_is_left(tmp_path: Path) -> None:
+    # The data's README: 7,043 customers, of whom 1,869 churned, and the survival of all.
+    real = refreshed("telco", tmp_path)
+    assert real.rows("select row_count from data_assets where feed = 'subscriptions'") == [(7043,)]
+    assert real.rows("select count(*) from customers") == [(7043,)]
+    curve = "from retention where cohort is null and plan = '(all plans)'"
+    assert real.rows(f"select sum(churned) {curve}") == [(1869,)]
+    survival = real.rows(
+        f"select tenure, round(survival, 4) {curve} and tenure in (12, 24, 36, 48, 60) "
+        "order by tenure"
+    )
+    assert survival == [(12, 0.8432), (24, 0.7887), (36, 0.7485), (48, 0.7088), (60, 0.6644)]

@@ -28,6 +28,12 @@ payments as (
 
 ),
 
+visitor_days as (
+
+    select * from {{ ref('int_visitor_days') }}
+
+),
+
 samples as (
 
     select
@@ -51,16 +57,28 @@ samples as (
 
 ),
 
-observed as (
+first_days as (
 
-    -- Who left before the first booking may be missing from the source, so who is there
-    -- counts only from then on.
     select min({{ local_day('payments.paid_at', 'refresh.time_zone') }}) as first_day
     from payments
     cross join refresh
     where
         payments.kind = 'subscription'
         and payments.paid_at < refresh.as_of_end_at
+
+    union all
+
+    select min(visitor_days.day) as first_day
+    from visitor_days
+    inner join refresh on visitor_days.day <= refresh.as_of_day
+
+),
+
+observed as (
+
+    -- Sources forget who left before they were connected: those who stayed count only
+    -- from the first day of all feeds on.
+    select max(first_day) as first_day from first_days
 
 ),
 
