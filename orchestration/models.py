@@ -30,12 +30,15 @@ PARSE_SECONDS = 180
 
 
 def environment(home: Home) -> dict[str, str]:
-    """Variables dbt's profile reads."""
+    """Variables that dbt's profile, and what the models in Python call, read."""
     return {
         **settings.TELEMETRY_OFF,
         "ARVO_WAREHOUSE": str(home.warehouse),
         "ARVO_MEMORY_LIMIT": settings.memory_limit(),
         "ARVO_THREADS": str(settings.threads()),
+        # Sums of floating-point numbers depend on how many threads share them; and a fit's are so
+        # short that threads waiting for one another take twenty times as long.
+        "OPENBLAS_NUM_THREADS": "1",
     }
 
 
