@@ -44,7 +44,7 @@ PAYMENTS = f"""
 select 's' || n || '-' || bill as payment_id, 'c' || n as account_id, 's' || n as subscription_id,
     {AT.format(day="began + 30 * bill")} as paid_at, 9.9 as amount, 'EUR' as currency,
     'subscription' as kind
-from contracts, unnest(range(1 + ((least(ended, {DAYS}) - 1 - began) // 30)::bigint)) as u(bill)
+from contracts, unnest(range(1 + (least(ended, {DAYS}) - 1 - began) // 30)) as u(bill)
 union all
 select 'b' || row_number() over (order by customer, day), 'c' || customer, null,
     {AT.format(day="day")}, amount, 'EUR', 'purchase'
@@ -123,7 +123,7 @@ def purchases(rng: np.random.Generator, customers: int) -> pa.Table:
     model = simulate.GAMMA_GAMMA
     scale = 1 / rng.gamma(model["q"], 1 / model["gamma"], customers)
     amount = np.round(rng.gamma(model["p"], 1.0, customer.size) * scale[customer], 2)
-    return pa.table({"customer": customer, "day": np.floor(day), "amount": amount})
+    return pa.table({"customer": customer, "day": day.astype(int), "amount": amount})
 
 
 def contracts(rng: np.random.Generator, customers: int) -> pa.Table:
@@ -131,7 +131,8 @@ def contracts(rng: np.random.Generator, customers: int) -> pa.Table:
     began = rng.integers(0, DAYS, customers)
     chance = rng.beta(simulate.SBG["alpha"], simulate.SBG["beta"], customers)
     months = np.ceil(np.log(rng.random(customers)) / np.log1p(-chance)).clip(1, 1000)
-    return pa.table({"n": np.arange(customers), "began": began, "ended": began + 30 * months})
+    ended = began + 30 * months.astype(int)
+    return pa.table({"n": np.arange(customers), "began": began, "ended": ended})
 
 
 def resting_on_values() -> set[str]:
