@@ -30,16 +30,22 @@ PARSE_SECONDS = 180
 
 
 def environment(home: Home) -> dict[str, str]:
-    """Variables dbt's profile reads, and what its own would say otherwise."""
+    """Variables that dbt, its profile and what the models in Python call read."""
     return {
         **settings.TELEMETRY_OFF,
         # What every statement was belongs in no file: a quarter of a small build went into it.
         "DBT_LOG_LEVEL_FILE": "info",
         # The results that tell what failed.
         "DBT_WRITE_JSON": "true",
+        # Where dbt leaves the text and the bytecode of the models in Python: the next refresh
+        # clears it.
+        "TMPDIR": str(home.build / "scratch"),
         "ARVO_WAREHOUSE": str(home.warehouse),
         "ARVO_MEMORY_LIMIT": settings.memory_limit(),
         "ARVO_THREADS": str(settings.threads()),
+        # Sums of floating-point numbers depend on how many threads share them; and a fit's are so
+        # short that threads waiting for one another take twenty times as long.
+        "OPENBLAS_NUM_THREADS": "1",
     }
 
 
