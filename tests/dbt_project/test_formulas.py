@@ -11,9 +11,17 @@ from tests.refresh.small import Small, invoke, payment
 
 # Models whose formulas have a known answer, published or worked out by hand.
 WITH_FORMULAS = {
+    "churn_risk",
     "engagement",
     "identity_coverage",
     "int_calibration",
+    "int_churn_activity",
+    "int_churn_examples",
+    "int_churn_moments",
+    "int_churn_reasons",
+    "int_churn_risks",
+    "int_churn_scores",
+    "int_churn_speed",
     "int_identity",
     "int_monthly_rates",
     "int_mrr",
@@ -22,6 +30,7 @@ WITH_FORMULAS = {
     "int_mrr_plans",
     "int_sessions",
     "int_visitor_days",
+    "int_visitor_owners",
     "int_visitor_value_days",
     "mrr_monthly",
     "visitor_value_daily",

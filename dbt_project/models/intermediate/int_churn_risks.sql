@@ -15,10 +15,12 @@ scores as (
 coefficients as (
 
     select
-        {% for column in ['plan_log_odds'] + churn_columns() -%}
+        coalesce(max(case when parameter = 'plan_log_odds' then value end), 0)
+            as plan_log_odds
+        {%- for column in churn_columns() %},
         coalesce(max(case when parameter = '{{ column }}' then value end), 0)
-            as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+            as {{ column }}
+        {%- endfor %}
     from {{ ref('fit_churn') }}
     where estimator = 'churn' and sample = 'current'
 
