@@ -26,15 +26,15 @@ coefficients as (
 
     select
         sample,
-        max(method) as method,
-        max(reason) as reason,
         max(case when parameter = 'intercept' then value end) as intercept,
         coalesce(max(case when parameter = 'plan_log_odds' then value end), 0)
             as plan_log_odds
         {%- for column in churn_columns() %},
         coalesce(max(case when parameter = '{{ column }}' then value end), 0)
             as {{ column }}
-        {%- endfor %}
+        {%- endfor %},
+        max(method) as method,
+        max(reason) as reason
     from fits
     where estimator = 'churn'
     group by sample
