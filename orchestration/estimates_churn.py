@@ -221,8 +221,8 @@ def _judged(
     nothing = [(name, math.nan, math.nan) for name in _MEASURES]
     rarer = float(min(churned.sum(), (customers - churned).sum())) if len(churned) else 0.0
     if rarer < NEEDED_TO_JUDGE:
-        told = f"{rarer:g} left or stayed in the hold-out where {NEEDED_TO_JUDGE} are needed"
-        return nothing, told, False
+        reason = f"{rarer:g} left or stayed in the hold-out where {NEEDED_TO_JUDGE} are needed"
+        return nothing, reason, False
     if not methods.get(CALIBRATION, "").startswith(logistic.METHOD):
         return nothing, "too few left to fit a score that could be held out", False
     naive = columns["plan_probability"]

@@ -13,7 +13,7 @@ import duckdb
 import yaml
 
 from orchestration import settings
-from quality import identifiers, ledger
+from quality import estimates, identifiers, ledger
 from quality.ledger import AS_OF_DAY
 from quality.suite import Builder, Check, Suite, Unbuilt, build, no_rows, rows_due
 
@@ -41,7 +41,7 @@ DUE_FROM = {
     "visitor_value_daily": ("ad_revenue",),
     "customer_value_monthly": ("payments",),
 }
-ALWAYS_DUE = ("data_assets",)
+ALWAYS_DUE = ("data_assets", "estimate_quality")
 
 # The marts of this area tell about refreshes; they do not grow with the publisher.
 OPERATIONS = "operations"
@@ -104,6 +104,7 @@ def _builders() -> dict[str, Builder]:
         "mrr_months": mrr_months,
         "visitor_value_daily": visitor_value_daily,
         "reconciliation": reconciliation,
+        "estimates": estimates.estimates,
         "identifiers": direct_identifiers,
         "last_version": last_version,
     }
@@ -176,7 +177,7 @@ def _row_count_sql(mart: str, found: set[str]) -> str:
 def _due_sql(mart: str) -> str:
     if mart in ALWAYS_DUE:
         return "true"
-    if mart in ("mrr_movements", "mrr_monthly"):
+    if mart in ("mrr_movements", "mrr_monthly", "churn_risk"):
         return "(select total > 0 from gate_ledger where name = 'mrr')"
     if mart == "identity_coverage":
         # Counted to the end: DuckDB 2.0 may wait for ever when it may stop early over a union.
@@ -522,6 +523,12 @@ def _reconciliations() -> tuple[_Reconciliation, ...]:
             f"where month = {month} and plan <> '{ALL_PLANS}'",
             "mrr",
             "The plans' MRR adds up to that of the subscriptions.",
+        ),
+        _Reconciliation(
+            "churn_risk_covers_mrr",
+            "select sum(mrr) from main.churn_risk",
+            "mrr",
+            "Everybody who pays has a churn risk, and his whole MRR stands beside it.",
         ),
         _Reconciliation(
             "billed_revenue_is_bills",

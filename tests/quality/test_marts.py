@@ -57,11 +57,21 @@ WARNINGS = {
     "customers_fewer",
     "closed_months_restated",
     "expected_value_moved",
+    "auc_fell",
 }
 
 # As of 2 March: Liisa, a subscriber since 10 February at 10 euros a month, who paid 10 euros in
 # February; one more visitor; bills of 9 euros for 1 March and 5 for 2 March, all allocated.
 CENT = "0.01"
+ESTIMATED = (
+    "insert into estimate_quality (estimator, segment, measure, value, naive_value, n, is_used) "
+    "values ('other', '(all)',"
+)
+CURVE = (
+    "create table if not exists retention (cohort date, plan varchar, billing_period varchar, "
+    "tenure bigint, survival double, projected_survival double); delete from retention; "
+    "insert into retention (tenure, survival, projected_survival) values"
+)
 SPOILED = [
     ("presence", "drop table identity_coverage", {"every_mart_is_there", "rows_where_due"}),
     ("presence", "delete from engagement", {"rows_where_due"}),
@@ -185,6 +195,80 @@ SPOILED = [
         f"update mrr_monthly set end_mrr = end_mrr + {CENT} "
         "where plan <> '(all plans)' and month = '2024-03-01'",
         {"plans_are_subscriptions"},
+    ),
+    (
+        "reconciliation",
+        f"update churn_risk set mrr = mrr + {CENT}",
+        {"churn_risk_covers_mrr"},
+    ),
+    (
+        "estimates",
+        "update estimate_quality set is_used = true, value = 0.06, naive_value = 0.05 "
+        "where measure = 'brier'",
+        {"better_than_naive"},
+    ),
+    (
+        "estimates",
+        "update estimate_quality set is_used = true, value = 0.6, naive_value = 0.7 "
+        "where measure = 'auc'",
+        {"better_than_naive"},
+    ),
+    (
+        "estimates",  # the same, but it fell back
+        "update estimate_quality set value = 0.6, naive_value = 0.7 where measure = 'auc'",
+        set(),
+    ),
+    (
+        "estimates",  # 100 came; 130 is further off than the naive 80
+        f"{ESTIMATED} 'repeat_purchases_predicted', 130, 80, 9, true); "
+        f"{ESTIMATED} 'repeat_purchases_actual', 100, null, 9, true)",
+        {"better_than_naive"},
+    ),
+    (
+        "estimates",  # and 115 is not
+        f"{ESTIMATED} 'repeat_purchases_predicted', 115, 80, 9, true); "
+        f"{ESTIMATED} 'repeat_purchases_actual', 100, null, 9, true)",
+        set(),
+    ),
+    (
+        "estimates",
+        "update estimate_quality set is_used = true, naive_value = 0.5 where measure = 'auc'",
+        {"every_estimate_is_measured"},
+    ),
+    (
+        "estimates",
+        "delete from estimate_quality where estimator = 'churn'; "
+        f"{ESTIMATED} 'auc', null, null, 0, false)",
+        {"every_estimate_is_measured"},
+    ),
+    ("estimates", "delete from estimate_quality", {"every_estimate_is_measured"}),
+    (
+        "estimates",
+        "update churn_risk set probability = 1.01",
+        {"probabilities_are_possible"},
+    ),
+    (
+        "estimates",
+        "update churn_risk set plan_probability = -0.01",
+        {"probabilities_are_possible"},
+    ),
+    (
+        "estimates",
+        f"{CURVE} (1, 0.8, 0.8), (2, 0.8, 0.81), (3, 0.7, 0.79)",
+        {"survival_never_rises"},
+    ),
+    ("estimates", f"{CURVE} (1, 0.8, 0.8), (2, 0.8, 0.79), (3, null, 0.7)", set()),
+    (
+        "estimates",
+        "update last.main.estimate_quality set value = 0.75 where measure = 'auc'; "
+        "update estimate_quality set value = 0.69 where measure = 'auc'",
+        {"auc_fell"},
+    ),
+    (
+        "estimates",
+        "update last.main.estimate_quality set value = 0.75 where measure = 'auc'; "
+        "update estimate_quality set value = 0.71 where measure = 'auc'",
+        set(),
     ),
     (
         "reconciliation",

@@ -41,7 +41,8 @@ anchors as (
 
 ),
 
--- A window of 28 days is the last before one moment, and the one before that of another.
+-- A window of 28 days is the last before one moment and the one before that of
+-- another.
 windows as (
 
     select

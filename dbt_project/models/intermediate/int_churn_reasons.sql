@@ -15,10 +15,12 @@ risks as (
 means as (
 
     select
-        {% for column in ['plan_log_odds'] + churn_columns() -%}
+        {%- for column in churn_columns() %}
         cast(sum(cast({{ column }} as decimal(18, 6))) as double) / count(*)
-            as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+            as {{ column }},
+        {%- endfor %}
+        cast(sum(cast(plan_log_odds as decimal(18, 6))) as double) / count(*)
+            as plan_log_odds
     from risks
 
 ),

@@ -15,10 +15,12 @@ scores as (
 coefficients as (
 
     select
-        {% for column in ['plan_log_odds'] + churn_columns() -%}
+        {%- for column in churn_columns() %}
         coalesce(max(case when parameter = '{{ column }}' then value end), 0)
-            as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+            as {{ column }},
+        {%- endfor %}
+        coalesce(max(case when parameter = 'plan_log_odds' then value end), 0)
+            as plan_log_odds
     from {{ ref('fit_churn') }}
     where estimator = 'churn' and sample = 'current'
 
@@ -55,14 +57,14 @@ final as (
                     scores.plan_reason
                 )
         end as method_reason,
+        {%- for column in churn_columns() %}
+        scores.{{ column }},
+        case when quality.is_used then coefficients.{{ column }} else 0 end
+            as {{ column }}_coefficient,
+        {%- endfor %}
         scores.plan_log_odds,
         case when quality.is_used then coefficients.plan_log_odds else 1 end
             as plan_log_odds_coefficient
-        {%- for column in churn_columns() %},
-        scores.{{ column }},
-        case when quality.is_used then coefficients.{{ column }} else 0 end
-            as {{ column }}_coefficient
-        {%- endfor %}
     from scores
     cross join coefficients
     cross join quality

@@ -26,13 +26,15 @@ coefficients as (
 
     select
         sample,
-        max(method) as method,
-        max(reason) as reason,
         max(case when parameter = 'intercept' then value end) as intercept,
-        {% for column in ['plan_log_odds'] + churn_columns() -%}
+        coalesce(max(case when parameter = 'plan_log_odds' then value end), 0)
+            as plan_log_odds
+        {%- for column in churn_columns() %},
         coalesce(max(case when parameter = '{{ column }}' then value end), 0)
-            as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+            as {{ column }}
+        {%- endfor %},
+        max(method) as method,
+        max(reason) as reason
     from fits
     where estimator = 'churn'
     group by sample
@@ -74,10 +76,10 @@ scored as (
         coefficients.method as score_method,
         coefficients.reason as score_reason,
         coefficients.intercept
-        {% for column in ['plan_log_odds'] + churn_columns() -%}
+        + coefficients.plan_log_odds * with_plans.plan_log_odds
+        {%- for column in churn_columns() %}
         + coefficients.{{ column }} * with_plans.{{ column }}
-        {% endfor -%}
-        as score_log_odds
+        {%- endfor %} as score_log_odds
     from with_plans
     left join coefficients on with_plans.fitted_on = coefficients.sample
 

@@ -41,7 +41,7 @@ final as (
         risks.customer_id,
         risks.plan,
         cast(paying.end_mrr as decimal(18, 4)) as mrr,
-        cast(risks.tenure_days as bigint) as tenure_days,
+        cast(floor(risks.tenure_days) as bigint) as tenure_days,
         engagement.active_days_30d,
         -- Paying, not using (definitions); unknown without events.
         engagement.active_days_30d = 0 as is_sleeper,
