@@ -148,7 +148,7 @@ def _project_files(root: Path) -> Iterator[Path]:
             yield from (root / folder).rglob(pattern)
     # What the models in Python call.
     code = settings.project_root() / "orchestration"
-    yield from (code / "estimates.py", *(code / "estimators").glob("*.py"))
+    yield from (*code.glob("estimates*.py"), *(code / "estimators").glob("*.py"))
 
 
 @contextmanager

@@ -11,18 +11,29 @@ from tests.refresh.small import Small, invoke, payment
 
 # Models whose formulas have a known answer, published or worked out by hand.
 WITH_FORMULAS = {
+    "acquisition",
     "engagement",
     "identity_coverage",
+    "int_average_value",
+    "int_click_credits",
+    "int_contributions",
     "int_identity",
+    "int_lost_customers",
     "int_monthly_rates",
     "int_mrr",
     "int_mrr_changes",
     "int_mrr_customers",
     "int_mrr_plans",
+    "int_new_customers",
+    "int_referral_credits",
+    "int_referred_customers",
+    "int_saved_costs",
     "int_sessions",
+    "int_social_losses",
     "int_visitor_days",
     "int_visitor_value_days",
     "mrr_monthly",
+    "social_value",
     "visitor_value_daily",
 }
 
