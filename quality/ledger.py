@@ -70,6 +70,27 @@ def mrr() -> str:
     return _total(active)
 
 
+def acquisition_costs() -> str:
+    """Acquisition costs up to the as-of day: total and converted_rows, one row."""
+    spent = f"""
+        select currency, amount, day
+        from ({_latest("costs", "day, kind, channel")})
+        where kind = 'acquisition' and day <= {AS_OF_DAY}
+        """
+    return _total(spent)
+
+
+def referrals() -> str:
+    """The outcomes of recommendations up to the as-of day, with the local day of each."""
+    return f"""
+        select
+            *,
+            cast(timezone({_TIME_ZONE}, timezone('UTC', occurred_at)) as date) as day
+        from ({_latest("referrals", "referral_id")})
+        where occurred_at < {AS_OF_END}
+        """
+
+
 def _latest(feed: str, key: str) -> str:
     """The rows of a feed, of each key the latest version."""
     return f"""

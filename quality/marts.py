@@ -13,7 +13,7 @@ import duckdb
 import yaml
 
 from orchestration import settings
-from quality import estimates, identifiers, ledger
+from quality import estimates, identifiers, ledger, social
 from quality.ledger import AS_OF_DAY
 from quality.suite import Builder, Check, Suite, Unbuilt, build, no_rows, rows_due
 
@@ -37,6 +37,7 @@ EXPECTED_ODDLY, EXPECTED_SURELY = 0.1, 0.5
 DUE_FROM = {
     "customers": ("events", "accounts", "subscriptions", "payments"),
     "customer_value": ("events", "accounts", "subscriptions", "payments"),
+    "social_value": ("events", "accounts", "subscriptions", "payments"),
     "engagement": ("events",),
     "visitor_value_daily": ("ad_revenue",),
     "customer_value_monthly": ("payments",),
@@ -51,6 +52,8 @@ EXPECTED = "expected"
 
 # The row of mrr_monthly that counts every plan.
 ALL_PLANS = "(all plans)"
+# The row of acquisition that counts every channel.
+ALL_CHANNELS = "(all)"
 
 # Columns that name who a mart is about.
 _IS_ID = re.compile(r"(^|_)(customer|account|visitor)_id$")
@@ -81,6 +84,7 @@ def _hold_ledger(connection: duckdb.DuckDBPyConnection) -> None:
         "payments": ledger.payments(),
         "billed_revenue": ledger.billed_revenue(),
         "mrr": ledger.mrr(),
+        "acquisition_costs": ledger.acquisition_costs(),
     }
     selects = [
         f"select '{name}' as name, coalesce(total, 0) as total, converted_rows from ({query})"
@@ -103,6 +107,7 @@ def _builders() -> dict[str, Builder]:
         "mrr_monthly": mrr_monthly,
         "mrr_months": mrr_months,
         "visitor_value_daily": visitor_value_daily,
+        "social_value": social.social_value,
         "reconciliation": reconciliation,
         "estimates": estimates.estimates,
         "identifiers": direct_identifiers,
@@ -548,6 +553,18 @@ def _reconciliations() -> tuple[_Reconciliation, ...]:
             "+ coalesce(sum(unallocated_revenue), 0) from main.visitor_value_daily",
             "billed_revenue",
             "Customers' visitor value and the unallocated rest add up to what was billed.",
+        ),
+        _Reconciliation(
+            "channels_costs_are_costs",
+            f"select sum(acquisition_cost) from main.acquisition where channel <> '{ALL_CHANNELS}'",
+            "acquisition_costs",
+            "The channels' acquisition costs add up to what was spent.",
+        ),
+        _Reconciliation(
+            "acquisition_costs_are_costs",
+            f"select sum(acquisition_cost) from main.acquisition where channel = '{ALL_CHANNELS}'",
+            "acquisition_costs",
+            "The acquisition cost of all channels is what was spent.",
         ),
     )
 

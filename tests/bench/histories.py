@@ -47,9 +47,9 @@ class Seen:
 
     def add(self, made: History, folder: Path) -> None:
         """Plays a history in an empty folder and notes what differs."""
-        home = Small(folder / "arriving", history.FEEDS)
+        home = Small(folder / "arriving", history.FEEDS).assume()
         arrived = history.played(home, made)
-        at_once = history.loaded(Small(folder / "at_once", history.FEEDS), made)
+        at_once = history.loaded(Small(folder / "at_once", history.FEEDS).assume(), made)
         found = history.differences(arrived, at_once, but=history.TELL_OF_DELIVERIES)
         self.full_builds += 1
         if made.seed % REBUILT_EVERY == 0:

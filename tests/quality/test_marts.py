@@ -288,6 +288,38 @@ SPOILED = [
         {"visitor_value_is_bills"},
     ),
     (
+        "reconciliation",
+        "insert into acquisition (channel, month, acquisition_cost) "
+        f"values ('search', '2024-03-01', {CENT})",
+        {"channels_costs_are_costs"},
+    ),
+    (
+        "reconciliation",
+        f"update acquisition set acquisition_cost = {CENT} where channel = '(all)'",
+        {"acquisition_costs_are_costs"},
+    ),
+    ("social_value", "delete from social_value where share_count = 0", {"every_customer"}),
+    (
+        "social_value",
+        "update social_value set returning_click_count = 1",
+        {"referrals_are_counted"},
+    ),
+    (
+        "social_value",
+        f"update social_value set referral_value_base = {CENT}",
+        {"credits_are_the_warehouses"},
+    ),
+    (
+        "social_value",
+        f"update social_value set social_value_base = {CENT}",
+        {"parts_add_up"},
+    ),
+    (
+        "social_value",
+        f"update social_value set click_value = {CENT}",
+        {"clicks_credit_visits", "credits_are_the_warehouses"},
+    ),
+    (
         "identifiers",
         "update customers set acquisition_channel = 'liisa@example.fi'",
         {"no_email_address"},

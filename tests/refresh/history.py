@@ -336,8 +336,10 @@ class _Making:
                 yield "payments", {"payment_id": f"p{number}{payment}", "account_id": account}
             yield "surveys", {"response_id": f"r{number}", "account_id": account}
             yield "feedback", {"feedback_id": f"f{number}", "account_id": account}
-            yield "referrals", {"referral_id": f"l{number}", "referrer_account_id": account}
-            yield "mentions", {"mention_id": f"m{number}"}
+            # Each recommends to the one before him: a circle, unless some are mere clicks.
+            referral = {"referral_id": f"l{number}", "referrer_account_id": account}
+            yield "referrals", {**referral, "referred_account_id": ACCOUNTS[number - 1]}
+            yield "mentions", {"mention_id": f"m{number}", "account_id": account}
             yield "page_speed", {"measurement_id": f"w{number}"}
             yield "consents", {"account_id": account, "decided_at": self._at(number)}
             yield "erasures", {"account_id": account, "visitor_id": None}
@@ -347,7 +349,8 @@ class _Making:
             for day in self.chance.sample((-58, -57, -8, 3, 40), 3):
                 yield "exchange_rates", {"day": self._day(day), "currency": currency}
         for day in range(DAYS):
-            yield "costs", {"day": self._day(day), "kind": "content", "channel": None}
+            cost = {"day": self._day(day), "kind": "acquisition", "channel": "search"}
+            yield "costs", cost if day % 2 else {**cost, "kind": "content", "channel": None}
             for placement in ("article", "front", "house", None):
                 device = self.chance.choice([None, None, "mobile"])
                 key = {"day": self._day(day), "placement": placement, "device": device}
@@ -409,7 +412,8 @@ class _Making:
 
     def _referrals(self, version: int) -> Row:
         outcome = self.chance.choice(["click", "registration", "subscription"])
-        return {"occurred_at": self._at(1), "outcome": outcome, "referred_visitor_id": "v2"}
+        whom = {"referred_visitor_id": VISITORS[version]}
+        return {"occurred_at": self._at(1), "outcome": outcome, **whom}
 
     def _mentions(self, version: int) -> Row:
         said = {"platform": "forum", "sentiment": self.chance.choice([-1, 0.5])}

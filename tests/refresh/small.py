@@ -7,6 +7,7 @@ less per refresh. Tests that are about the command or about Dagster run those.
 import datetime as dt
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -16,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration import models, publisher, refresh, reports, settings, warehouse
+from orchestration import assumptions, models, publisher, refresh, reports, settings, warehouse
 from orchestration.contracts import contracts
 from orchestration.errors import ArvoError
 from orchestration.refresh import Refresh
@@ -48,6 +49,12 @@ class Small:
         }
         # JSON is YAML.
         self.path.write_text(json.dumps(configuration, indent=1))
+
+    def assume(self) -> "Small":
+        """Assumes what the demo publisher does."""
+        stated = settings.project_root() / "publishers" / "demo" / assumptions.FILE
+        shutil.copyfile(stated, self.folder / assumptions.FILE)
+        return self
 
     def add(self, feed: str, *rows: Row) -> Path:
         """Writes the rows to a new file of the feed, an hour younger than the one before."""

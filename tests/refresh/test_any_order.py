@@ -27,7 +27,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Small]:
     monkeypatch.setenv("ARVO_PSEUDONYM_KEY", KEY)
     numbers = itertools.count()
-    return lambda: Small(tmp_path / str(next(numbers)), FEEDS)
+    return lambda: Small(tmp_path / str(next(numbers)), FEEDS).assume()
 
 
 # A refresh takes seconds: few histories here. For more: python -m tests.bench.histories.
