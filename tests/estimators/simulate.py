@@ -83,7 +83,8 @@ def spend(rng: np.random.Generator, n: int) -> tuple[Array, Array]:
     """Frequency and mean value of customers with gamma-gamma spend."""
     frequency = 1.0 + rng.geometric(0.4, n)
     scale = 1 / rng.gamma(GAMMA_GAMMA["q"], 1 / GAMMA_GAMMA["gamma"], n)
-    return frequency, rng.gamma(GAMMA_GAMMA["p"] * frequency) * scale / frequency
+    mean = rng.gamma(GAMMA_GAMMA["p"] * frequency) * scale / frequency
+    return np.asarray(frequency), np.asarray(mean)
 
 
 def churners(rng: np.random.Generator, n: int) -> tuple[Array, Array, Array]:
@@ -96,4 +97,5 @@ def churners(rng: np.random.Generator, n: int) -> tuple[Array, Array, Array]:
     lost = rng.random(n) < 1 / (1 + np.exp(-odds))
     rows, index = np.unique(drawn, axis=0, return_inverse=True)
     index = index.ravel()
-    return rows, np.bincount(index, weights=lost), np.bincount(index).astype(float)
+    churned, customers = np.bincount(index, weights=lost), np.bincount(index)
+    return np.asarray(rows), np.asarray(churned), customers.astype(np.float64)
