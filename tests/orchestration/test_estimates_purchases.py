@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from orchestration import estimates_purchases
+from orchestration import estimates_purchases, warehouse
 from orchestration.estimators import bg_nbd
 from orchestration.estimators.fit import Fit
 from tests.estimators import simulate
@@ -40,10 +40,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def relation(
     connection: duckdb.DuckDBPyConnection, name: str, columns: str, rows: list[Row]
 ) -> duckdb.DuckDBPyRelation:
-    connection.execute(f"create table {name} ({columns})")
-    if rows:
-        marks = ", ".join("?" for _ in rows[0])
-        connection.executemany(f"insert into {name} values ({marks})", rows)
+    warehouse.replace_table(connection, name, columns, rows)
     return connection.table(name)
 
 
@@ -238,6 +235,14 @@ def test_without_a_calibration_sample_there_is_no_hold_out(
 ) -> None:
     made, _ = fitted(connection, [("current", 0, 0, 0, 3, None, None)], [])
     assert measured(connection, made) == {}
+
+
+def test_the_order_of_rows_changes_no_digit(connection: duckdb.DuckDBPyConnection) -> None:
+    counts = simulated(400)
+    spend = [(row[0], row[1], row[1] * row[2] + 1, None, None, 1, 1, 2) for row in counts]
+    told = fitted(connection, counts, spend)[1]
+    with duckdb.connect() as other:
+        assert fitted(other, counts[::-1], spend[::-1])[1] == told
 
 
 def test_the_curve_of_the_published_customer(connection: duckdb.DuckDBPyConnection) -> None:
