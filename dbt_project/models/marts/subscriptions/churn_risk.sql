@@ -29,6 +29,12 @@ paying as (
 
 ),
 
+contracts as (
+
+    select * from {{ ref('int_contractual_value') }}
+
+),
+
 engagement as (
 
     select * from {{ ref('engagement') }}
@@ -51,6 +57,11 @@ final as (
             round(risks.probability * cast(paying.end_mrr as double), 4)
             as decimal(18, 4)
         ) as mrr_at_risk,
+        cast(
+            round(
+                risks.probability * cast(contracts.contractual_value_base as double), 4
+            ) as decimal(18, 4)
+        ) as value_at_risk,
         reasons.reason_1,
         reasons.reason_2,
         reasons.reason_3,
@@ -58,6 +69,7 @@ final as (
         risks.method_reason
     from risks
     left join paying on risks.customer_id = paying.customer_id
+    left join contracts on risks.customer_id = contracts.customer_id
     left join engagement on risks.customer_id = engagement.customer_id
     left join reasons on risks.customer_id = reasons.customer_id
 
