@@ -1,0 +1,49 @@
+"""The gate in its own process: what it answers, and what becomes of a refresh when it does not."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from orchestration import examiner
+from orchestration.errors import SystemFailure
+from orchestration.examiner import Examiner
+from orchestration.settings import Home
+from quality.gate import Verdict
+
+
+@pytest.fixture
+def judging() -> Iterator[Examiner]:
+    made = Examiner()
+    with closing(made):
+        yield made
+
+
+def passes(home: Home) -> Verdict:
+    return Verdict(str(home.root), (), ())
+
+
+def sleeps(home: Home) -> Verdict:
+    time.sleep(60)
+    return passes(home)
+
+
+def dies(home: Home) -> Verdict:
+    os._exit(7)
+
+
+def test_a_gate_that_does_not_answer_is_ended_and_another_answers(
+    judging: Examiner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert judging.judge(passes, Home(tmp_path)).stage == str(tmp_path)
+    monkeypatch.setattr(examiner, "SECONDS_TO_JUDGE", 1)
+    with pytest.raises(SystemFailure, match="had not judged after"):
+        judging.judge(sleeps, Home(tmp_path))
+
+
+def test_a_gate_that_dies_publishes_nothing(judging: Examiner, tmp_path: Path) -> None:
+    with pytest.raises(SystemFailure, match="ended before it had judged .exit code 7"):
+        judging.judge(dies, Home(tmp_path))
