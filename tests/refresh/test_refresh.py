@@ -1,11 +1,16 @@
 """What a refresh leaves for its readers."""
 
+from dataclasses import replace
+
 import duckdb
 import pytest
 
 from orchestration import landing, refresh
 from orchestration.errors import SystemFailure
+from orchestration.examiner import Judge
 from orchestration.reports import FAILED, NOTHING_NEW, PUBLISHED
+from orchestration.settings import Home
+from quality.gate import Verdict
 from tests.refresh.small import Small, bill, build, page_view, payment
 
 
@@ -167,3 +172,18 @@ def test_a_closed_month_stays_beside_its_restatement_as_it_was_published(small: 
     ]
     equity = "select economic_past_value from customer_equity where month = '2024-02-01'"
     assert small.rows(equity) == [(5,)]
+
+
+def test_a_check_that_lacked_room_says_nothing_about_the_data(small: Small) -> None:
+    def starved(judge: Judge, home: Home) -> Verdict:
+        verdict = judge(home)
+        error = "IO Error: Cannot open file: Too many open files"
+        first = replace(
+            verdict.results[0], is_passed=False, severity="critical", error=error, reason=error
+        )
+        return Verdict(verdict.stage, (first, *verdict.results[1:]), (error,))
+
+    run = small.refresh(tests=False, judge=starved)
+    assert run.verdict == FAILED
+    assert "could not be judged: IO Error: Cannot open file: Too many open files" in run.reason
+    assert "ulimit -n" in run.reason

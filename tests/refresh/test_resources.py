@@ -12,7 +12,6 @@ import resource
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,8 @@ import pytest
 
 from orchestration import landing, refresh, reports, settings, versions, warehouse
 from orchestration.errors import ArvoError, SystemFailure
-from orchestration.examiner import Judge
 from orchestration.landing import CLOCK_TOLERANCE
-from orchestration.reports import FAILED, PUBLISHED
-from orchestration.settings import Home
-from quality.gate import Verdict
+from orchestration.reports import PUBLISHED
 from tests.bench import crashes
 from tests.refresh import test_crashes as killed
 from tests.refresh.small import Small, page_view
@@ -263,22 +259,6 @@ def published(small: Small) -> dict[str, str]:
 if __name__ == "__main__":
     roles = {"sizes": sizes, "syncs": syncs}
     sys.stdout.write(json.dumps(roles[sys.argv[1]](Path(sys.argv[2]))))
-
-
-def test_a_check_that_lacked_room_says_nothing_about_the_data(small: Small) -> None:
-    def starved(judge: Judge, home: Home) -> Verdict:
-        verdict = judge(home)
-        error = "IO Error: Cannot open file: Too many open files"
-        first = replace(
-            verdict.results[0], is_passed=False, severity="critical", error=error, reason=error
-        )
-        return Verdict(verdict.stage, (first, *verdict.results[1:]), (error,))
-
-    small.add("events", page_view("e2", "v1", "2024-03-09T11:00:00Z"))
-    run = small.refresh(tests=False, judge=starved)
-    assert run.verdict == FAILED
-    assert "could not be judged: IO Error: Cannot open file: Too many open files" in run.reason
-    assert "ulimit -n" in run.reason
 
 
 def test_a_long_query_draws_nothing_over_our_output(small: Small) -> None:
