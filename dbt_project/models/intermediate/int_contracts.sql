@@ -85,7 +85,7 @@ observed as (
 periods as (
 
     select
-        samples.*,
+        samples.sample,
         subscriptions.account_id as customer_id,
         subscriptions.subscription_id,
         subscriptions.plan,
@@ -169,23 +169,25 @@ told as (
 paid as (
 
     select
-        *,
+        told.*,
         -- Unpaid or paused within the grace the contract goes on; beyond it ended when
         -- that began, and what follows is another.
         case
             when
                 {{ seconds_between(
-                    'max(until_at) over before_it', 'started_at'
-                ) }} <= greatest(grace_seconds, 86400)
+                    'max(told.until_at) over before_it', 'told.started_at'
+                ) }} <= greatest(refresh.grace_days, 1) * 86400
                 then 0
             else 1
         end as is_new
     from told
-    where is_paid
+    cross join refresh
+    where told.is_paid
     window
         before_it as (
-            partition by sample, customer_id, subscription_id, cover
-            order by started_at
+            partition by
+                told.sample, told.customer_id, told.subscription_id, told.cover
+            order by told.started_at
             rows between unbounded preceding and 1 preceding
         )
 
@@ -365,10 +367,6 @@ joined as (
 
     select
         sample,
-        end_day,
-        end_at,
-        time_zone,
-        grace_seconds,
         customer_id,
         is_linked,
         contract,
@@ -386,10 +384,6 @@ joined as (
     from stretches
     group by
         sample,
-        end_day,
-        end_at,
-        time_zone,
-        grace_seconds,
         customer_id,
         is_linked,
         contract,
@@ -404,39 +398,40 @@ ended as (
 
     select
         joined.sample,
-        joined.end_day,
+        samples.end_day,
         joined.customer_id,
         joined.plan,
         joined.billing_period,
         joined.amount,
         joined.currency,
-        {{ local_day('joined.contract_started_at', 'joined.time_zone') }}
+        {{ local_day('joined.contract_started_at', 'samples.time_zone') }}
             as contract_day,
         greatest(
-            {{ local_day('joined.started_at', 'joined.time_zone') }},
+            {{ local_day('joined.started_at', 'samples.time_zone') }},
             coalesce(
                 observed.first_day,
-                {{ local_day('joined.started_at', 'joined.time_zone') }}
+                {{ local_day('joined.started_at', 'samples.time_zone') }}
             )
         ) as from_day,
         case
-            when joined.is_last and joined.is_open then joined.end_day
+            when joined.is_last and joined.is_open then samples.end_day
             else
                 least(
-                    {{ local_day('joined.until_at', 'joined.time_zone') }},
-                    joined.end_day
+                    {{ local_day('joined.until_at', 'samples.time_zone') }},
+                    samples.end_day
                 )
         end as to_day,
         case
             when not joined.is_last then 'switched'
             when joined.is_open then 'active'
             when
-                {{ seconds_between('joined.until_at', 'joined.end_at') }}
-                <= joined.grace_seconds
+                {{ seconds_between('joined.until_at', 'samples.end_at') }}
+                <= samples.grace_seconds
                 then coalesce(joined.waiting_as, 'churned')
             else 'churned'
         end as outcome
     from joined
+    inner join samples on joined.sample = samples.sample
     cross join observed
 
 ),
