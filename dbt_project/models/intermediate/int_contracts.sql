@@ -85,7 +85,7 @@ observed as (
 periods as (
 
     select
-        samples.*,
+        samples.sample,
         subscriptions.account_id as customer_id,
         subscriptions.subscription_id,
         subscriptions.plan,
@@ -169,23 +169,25 @@ told as (
 paid as (
 
     select
-        *,
+        told.*,
         -- Unpaid or paused within the grace the contract goes on; beyond it ended when
         -- that began, and what follows is another.
         case
             when
                 {{ seconds_between(
-                    'max(until_at) over before_it', 'started_at'
-                ) }} <= greatest(grace_seconds, 86400)
+                    'max(told.until_at) over before_it', 'told.started_at'
+                ) }} <= greatest(refresh.grace_days, 1) * 86400
                 then 0
             else 1
         end as is_new
     from told
-    where is_paid
+    cross join refresh
+    where told.is_paid
     window
         before_it as (
-            partition by sample, customer_id, subscription_id, cover
-            order by started_at
+            partition by
+                told.sample, told.customer_id, told.subscription_id, told.cover
+            order by told.started_at
             rows between unbounded preceding and 1 preceding
         )
 
@@ -204,18 +206,36 @@ numbered as (
 
 ),
 
+switchers as (
+
+    select distinct
+        sample,
+        customer_id
+    from numbered
+    where is_switched
+
+),
+
 runs as (
 
     select
-        sample,
-        customer_id,
-        subscription_id,
-        run,
-        min(started_at) as started_at,
-        max(until_at) as until_at,
-        max(case when is_switched then until_at end) as switched_at
+        numbered.sample,
+        numbered.customer_id,
+        numbered.subscription_id,
+        numbered.run,
+        min(numbered.started_at) as started_at,
+        max(numbered.until_at) as until_at,
+        max(case when numbered.is_switched then numbered.until_at end) as switched_at
     from numbered
-    group by sample, customer_id, subscription_id, run
+    inner join switchers
+        on
+            numbered.sample = switchers.sample
+            and numbered.customer_id = switchers.customer_id
+    group by
+        numbered.sample,
+        numbered.customer_id,
+        numbered.subscription_id,
+        numbered.run
 
 ),
 
@@ -277,73 +297,53 @@ flags as (
 
 ),
 
+lines as (
+
+    -- What is linked by switches is one line, every other subscription its own.
+    select
+        numbered.*,
+        case when flags.run is null then numbered.subscription_id else '' end as line,
+        case when flags.is_continued = 1 then 0 else numbered.is_new end as is_start
+    from numbered
+    left join flags
+        on
+            numbered.sample = flags.sample
+            and numbered.customer_id = flags.customer_id
+            and numbered.subscription_id = flags.subscription_id
+            and numbered.run = flags.run
+
+),
+
 contracts as (
 
     select
-        runs.sample,
-        runs.customer_id,
-        runs.subscription_id,
-        runs.run,
-        flags.run is not null as is_linked,
-        sum(1 - coalesce(flags.is_continued, 0)) over (
-            partition by runs.sample, runs.customer_id, flags.run is not null
-            order by runs.started_at, runs.subscription_id
+        *,
+        sum(is_start) over (
+            partition by sample, customer_id, line
+            order by started_at, subscription_id
             rows between unbounded preceding and current row
         ) as contract
-    from runs
-    left join flags
-        on
-            runs.sample = flags.sample
-            and runs.customer_id = flags.customer_id
-            and runs.subscription_id = flags.subscription_id
-            and runs.run = flags.run
+    from lines
 
 ),
 
 ordered as (
 
     select
-        numbered.*,
-        contracts.is_linked,
-        contracts.contract,
-        min(numbered.started_at) over whole as contract_started_at,
-        row_number() over (
-            partition by
-                numbered.sample,
-                numbered.customer_id,
-                contracts.is_linked,
-                contracts.contract
-            order by numbered.started_at desc, numbered.subscription_id desc
-        ) = 1 as is_last,
+        *,
+        lead(started_at) over in_turn is null as is_last,
         case
             when
-                lag(numbered.plan) over in_turn = numbered.plan
-                and lag(numbered.billing_period) over in_turn = numbered.billing_period
+                lag(plan) over in_turn = plan
+                and lag(billing_period) over in_turn = billing_period
                 then 0
             else 1
         end as is_other_plan
-    from numbered
-    inner join contracts
-        on
-            numbered.sample = contracts.sample
-            and numbered.customer_id = contracts.customer_id
-            and numbered.subscription_id = contracts.subscription_id
-            and numbered.run = contracts.run
+    from contracts
     window
-        whole as (
-            partition by
-                numbered.sample,
-                numbered.customer_id,
-                contracts.is_linked,
-                contracts.contract
-        ),
         in_turn as (
-            partition by
-                numbered.sample,
-                numbered.customer_id,
-                contracts.is_linked,
-                contracts.contract
-            order by numbered.started_at, numbered.subscription_id
+            partition by sample, customer_id, line, contract
+            order by started_at, subscription_id
         )
 
 ),
@@ -353,7 +353,7 @@ stretches as (
     select
         *,
         sum(is_other_plan) over (
-            partition by sample, customer_id, is_linked, contract
+            partition by sample, customer_id, line, contract
             order by started_at, subscription_id
             rows between unbounded preceding and current row
         ) as stretch
@@ -361,18 +361,13 @@ stretches as (
 
 ),
 
-joined as (
+summed as (
 
     select
         sample,
-        end_day,
-        end_at,
-        time_zone,
-        grace_seconds,
         customer_id,
-        is_linked,
+        line,
         contract,
-        contract_started_at,
         stretch,
         plan,
         billing_period,
@@ -386,17 +381,23 @@ joined as (
     from stretches
     group by
         sample,
-        end_day,
-        end_at,
-        time_zone,
-        grace_seconds,
         customer_id,
-        is_linked,
+        line,
         contract,
-        contract_started_at,
         stretch,
         plan,
         billing_period
+
+),
+
+joined as (
+
+    select
+        *,
+        min(started_at) over (
+            partition by sample, customer_id, line, contract
+        ) as contract_started_at
+    from summed
 
 ),
 
@@ -404,39 +405,40 @@ ended as (
 
     select
         joined.sample,
-        joined.end_day,
+        samples.end_day,
         joined.customer_id,
         joined.plan,
         joined.billing_period,
         joined.amount,
         joined.currency,
-        {{ local_day('joined.contract_started_at', 'joined.time_zone') }}
+        {{ local_day('joined.contract_started_at', 'samples.time_zone') }}
             as contract_day,
         greatest(
-            {{ local_day('joined.started_at', 'joined.time_zone') }},
+            {{ local_day('joined.started_at', 'samples.time_zone') }},
             coalesce(
                 observed.first_day,
-                {{ local_day('joined.started_at', 'joined.time_zone') }}
+                {{ local_day('joined.started_at', 'samples.time_zone') }}
             )
         ) as from_day,
         case
-            when joined.is_last and joined.is_open then joined.end_day
+            when joined.is_last and joined.is_open then samples.end_day
             else
                 least(
-                    {{ local_day('joined.until_at', 'joined.time_zone') }},
-                    joined.end_day
+                    {{ local_day('joined.until_at', 'samples.time_zone') }},
+                    samples.end_day
                 )
         end as to_day,
         case
             when not joined.is_last then 'switched'
             when joined.is_open then 'active'
             when
-                {{ seconds_between('joined.until_at', 'joined.end_at') }}
-                <= joined.grace_seconds
+                {{ seconds_between('joined.until_at', 'samples.end_at') }}
+                <= samples.grace_seconds
                 then coalesce(joined.waiting_as, 'churned')
             else 'churned'
         end as outcome
     from joined
+    inner join samples on joined.sample = samples.sample
     cross join observed
 
 ),
