@@ -169,8 +169,8 @@ class Errors:
 
     @property
     def is_worse(self) -> bool:
-        """Whether the forecast did worse than the naive one; unknown is not worse."""
-        return self.value > self.naive_value
+        """Whether the forecast did worse than the naive one; one that is no number did."""
+        return not self.value <= self.naive_value
 
 
 def quality(
@@ -183,8 +183,9 @@ def quality(
 
     Purchases: of every customer of the calibration sample the purchase days after it, predicted
     and actual, in total and as a root mean squared error per customer. Mean value: the mean of
-    his purchase days after it, a customer weighted by their number. Worse than the naive
-    forecast, and the estimate is not used.
+    his purchase days after it, a customer weighted by their number. The error of each customer
+    decides: an estimate worse than the naive forecast, or never measured, is not used. A total may
+    be met by luck; it is told without the naive one's.
 
     Args:
         counts: As `fit` takes it, with held_out_purchases and held_out_squares.
@@ -231,12 +232,14 @@ def _rmse(measure: str, errors: Errors) -> tuple[str, float, float]:
 
 
 def _verdict(errors: Errors, current: Fit, method: str) -> tuple[bool, str | None]:
-    """Whether the estimate is used, and why not or what is not known of it."""
+    """Whether the estimate is used, and why not: what was never measured is a guess."""
     if current.method != method:
         return False, current.reason
+    if errors.reason:
+        return False, f"not measured: {errors.reason}"
     if errors.is_worse:
         return False, "worse than the naive forecast"
-    return True, f"not measured: {errors.reason}" if errors.reason else None
+    return True, None
 
 
 def _purchase_errors(
@@ -255,11 +258,12 @@ def _purchase_errors(
 
     def root(predicted: Array) -> float:
         # Σ(y − ŷ)² of customers who are predicted alike.
-        missed = squares - 2 * predicted * came + customers * predicted**2
-        return math.sqrt(float(missed.sum()) / n)
+        missed = float((squares - 2 * predicted * came + customers * predicted**2).sum())
+        # Of a forecast without an error rounding may leave less than nothing.
+        return math.sqrt(max(missed, 0.0) / n) if math.isfinite(missed) else math.nan
 
     totals = [
-        ("repeat_purchases_predicted", float(customers @ forecast), float(customers @ same)),
+        ("repeat_purchases_predicted", float(customers @ forecast), math.nan),
         ("repeat_purchases_actual", float(came.sum()), math.nan),
     ]
     return Errors(root(forecast), root(same), n, reason), totals

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestration.demo import business, money, people, stories, visits
+from orchestration.demo import business, money, people, singles, stories, visits
 from orchestration.demo.calendar import Calendar
 from orchestration.demo.files import Folder
 from orchestration.demo.randomness import Randomness
@@ -65,7 +65,8 @@ def make_demo(
     trade.plan_block(calendar.days, reading.seen_in_block)
     people.write(out, chance.part("people files"), crowd, trade)
     stories.write(out, articles)
-    money.write(out, chance.part("business files"), calendar, trade, reading)
+    bought = singles.purchases(chance.part("single purchases"), calendar, trade.first_bought)
+    money.write(out, chance.part("business files"), calendar, trade, reading, bought)
     Voices(out, chance.part("voices"), calendar, crowd, articles, trade).write()
     truths = {
         "publisher": "Järviseudun Sanomat (invented)",
@@ -76,6 +77,7 @@ def make_demo(
         "planted": {
             **trade.truths(),
             **reading.truths(),
+            **singles.truths(),
             "converting_content_ids": articles.ids_where(articles.converts),
             "clicks_only_content_ids": articles.ids_where(articles.only_clicks),
             "news_event": {

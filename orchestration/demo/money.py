@@ -5,7 +5,7 @@ and who leaves is decided in business.py.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,12 @@ from orchestration.demo.business import PRICES, SEK_RATE, Business, Period, bill
 from orchestration.demo.calendar import Calendar
 from orchestration.demo.files import Folder
 from orchestration.demo.people import DEVICES
+from orchestration.demo.singles import Single
 
 if TYPE_CHECKING:
     from orchestration.demo.visits import Reading
 
-REFUND_SHARE, ONCE_SHARE = 0.008, 0.05
-# What is bought once: kind and amount.
-ONCE = (("donation", 20.0), ("purchase", 3.5))
+REFUND_SHARE = 0.008
 # Revenue of a thousand page views by placement, in euros.
 RPM = {"article": 6.5, "front": 9.0}
 # Of these days of a month the first bill is corrected later.
@@ -37,10 +36,11 @@ def write(
     calendar: Calendar,
     trade: Business,
     reading: "Reading",
+    singles: Iterable[Single],
 ) -> None:
     """All of them."""
     _write_subscriptions(out, calendar, trade)
-    _write_payments(out, chance, calendar, trade)
+    _write_payments(out, chance, calendar, trade, singles)
     _write_ad_revenue(out, chance, calendar, reading)
     _write_costs(out, chance, calendar)
     _write_rates(out, chance, calendar)
@@ -100,23 +100,23 @@ def _subscription(
 
 
 def _write_payments(
-    out: Folder, chance: np.random.Generator, calendar: Calendar, trade: Business
+    out: Folder,
+    chance: np.random.Generator,
+    calendar: Calendar,
+    trade: Business,
+    singles: Iterable[Single],
 ) -> None:
-    """Every bill paid, some of it refunded; and what is bought or given once."""
+    """Every bill paid, some of it refunded; and what is bought or given without a contract."""
 
     def ledger() -> Iterator[dict[str, object]]:
         numbers = map("P{:08}".format, count())
         for period in trade.periods:
             if period.status == "active":
                 yield from _bills(chance, calendar, trade, period, numbers)
-        for account, first in sorted(trade.first_bought.items()):
-            if first + 1 < calendar.days and chance.random() < ONCE_SHARE:
-                # Never before the first subscription: that was drawn as the first purchase.
-                day = int(chance.integers(max(first + 1, 0), calendar.days))
-                kind, amount = ONCE[int(chance.integers(0, len(ONCE)))]
-                yield _payment(calendar, trade, account, day, 50_000, amount, kind) | {
-                    "booking": next(numbers)
-                }
+        for each in singles:
+            yield _payment(
+                calendar, trade, each.account, each.day, each.second, each.amount, each.kind
+            ) | {"booking": next(numbers)}
 
     repeated: list[dict[str, object]] = []
 

@@ -212,7 +212,6 @@ def test_the_naive_forecasts_error_is_worked_out_by_hand(
     counts = [("calibration", 1, 7, 70, 2, 2, 4), ("current", 1, 7, 140, 2, None, None)]
     made, _ = fitted(connection, counts, [])
     found = measured(connection, made)
-    assert found["repeat_purchases_predicted"]["naive_value"] == pytest.approx(2)
     assert found["repeat_purchases_actual"]["value"] == 2
     rmse = found["repeat_purchases_rmse"]
     assert (rmse["value"], rmse["naive_value"]) == (None, pytest.approx(1))
@@ -220,13 +219,20 @@ def test_the_naive_forecasts_error_is_worked_out_by_hand(
     assert rmse["reason"].startswith("2 customers where 100 are needed")
 
 
-def test_a_fit_that_could_not_be_measured_is_used_and_says_so(
+def test_a_forecast_without_an_error_has_none(connection: duckdb.DuckDBPyConnection) -> None:
+    # Nobody ever came twice: the mean rate is 0, and nobody comes.
+    counts = [("calibration", 0, 0, 70, 3, 0, 0), ("current", 0, 0, 140, 3, None, None)]
+    made, _ = fitted(connection, counts, [])
+    assert measured(connection, made)["repeat_purchases_rmse"]["naive_value"] == 0
+
+
+def test_a_fit_that_could_not_be_measured_is_not_used_and_says_so(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     current = [row for row in simulated(400) if row[0] == "current"]
     made, _ = fitted(connection, [*current, ("calibration", 1, 7, 70, 1, 1, 1)], [])
     found = measured(connection, made)["repeat_purchases_rmse"]
-    assert found["is_used"]
+    assert not found["is_used"]
     assert found["reason"].startswith("not measured: 1 customers where 100 are needed")
 
 

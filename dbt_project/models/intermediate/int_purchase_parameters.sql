@@ -12,11 +12,11 @@ quality as (
 
 ),
 
-unused as (
+proven as (
 
     select distinct estimator
     from quality
-    where not is_used
+    where is_used
 
 ),
 
@@ -35,15 +35,16 @@ current_fits as (
 
 used as (
 
-    -- An estimate's own fit, or the naive one where that did better on the hold-out.
+    -- An estimate's own fit, or the naive one where that did better on the hold-out, or
+    -- where there was none.
     select
         current_fits.estimator,
         current_fits.method,
         current_fits.parameter,
         current_fits.value
     from current_fits
-    left join unused on current_fits.estimator = unused.estimator
-    where current_fits.is_naive = (unused.estimator is not null)
+    left join proven on current_fits.estimator = proven.estimator
+    where current_fits.is_naive = (proven.estimator is null)
 
 ),
 
