@@ -16,6 +16,7 @@ METHOD = "risk_ratio"
 CORRECTED = "risk_ratio_plus_half"
 STRATIFIED = "mantel_haenszel"
 FALLBACK = "none"
+EVERYBODY = "everybody is a case"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def risk_ratio(
     Returns:
         The ratio. When one group has no case, half a case and half a customer are added to both
         (Pettigrew, Gart & Thomas, *Biometrika* 73, 1986) and the method says so; when neither
-        has, or a group is empty, there is none.
+        has, or a group is empty, there is none; nor where everybody is a case, as the formula
+        then takes the ratio for certain.
 
     Raises:
         ValueError: A count is negative, or a group has more cases than customers.
@@ -69,6 +71,8 @@ def risk_ratio(
     if not (n1[0] and n0[0] and a[0] + c[0]):
         what = "a group is empty" if not (n1[0] and n0[0]) else "neither group has a case"
         return _none(what, n)
+    if a[0] == n1[0] and c[0] == n0[0]:
+        return _none(EVERYBODY, n)
     method, reason = METHOD, ""
     if not (a[0] and c[0]):
         half, method, reason = 0.5, CORRECTED, "a group has no case"
@@ -99,7 +103,7 @@ def mantel_haenszel(
 
     Returns:
         The ratio, n over the strata that have both groups; none when one side has no case in
-        any of them.
+        any of them, or everybody in all of them is one.
 
     Raises:
         ValueError: A count is negative, or a group has more cases than customers.
@@ -112,6 +116,8 @@ def mantel_haenszel(
     above, below = float((a * n0 / total).sum()), float((c * n1 / total).sum())
     if not (above and below):
         return _none("a group has no case in any stratum with both groups", n)
+    if (a == n1).all() and (c == n0).all():
+        return _none(EVERYBODY, n)
     spread = float((((a + c) * n1 * n0 - a * c * total) / total**2).sum())
     error = math.sqrt(spread / (above * below))
     return _ratio(STRATIFIED, "", above / below, error, n, level)

@@ -1,13 +1,15 @@
 """The optimiser on hills whose top is known, and what may be said about a fit."""
 
 import math
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from orchestration.estimators import fit
+from orchestration.estimators import bg_nbd, fit, gamma_gamma, sbg
 from orchestration.estimators.fit import Fit
 from orchestration.estimators.inputs import Array
+from tests.estimators import simulate
 
 COVARIANCE = np.array([[0.04, 0.03], [0.03, 0.09]])
 TOP = np.log([2.0, 30.0])
@@ -119,3 +121,32 @@ def test_the_quantile_of_a_level_is_the_tables() -> None:
     assert fit.normal_quantile(0.95) == pytest.approx(1.959964, abs=1e-6)
     with pytest.raises(ValueError, match="level = 95"):
         fit.normal_quantile(95)
+
+
+@pytest.mark.parametrize("model", [sbg, bg_nbd, gamma_gamma])
+def test_the_gradients_are_those_of_the_likelihoods(
+    model: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Central differences of the log-likelihood that the model hands to the optimiser.
+    handed: list[fit.Objective] = []
+
+    def maximise(
+        objective: fit.Objective, starts: list[tuple[float, ...]], n: float
+    ) -> fit.Optimum:
+        handed.append(objective)
+        return fit.maximise(objective, starts, n)
+
+    monkeypatch.setattr(model, "maximise", maximise)
+    rng = np.random.default_rng(2006)
+    made = simulate.purchases(rng, rng.uniform(0, 80, 1000))
+    sample = {
+        sbg: simulate.contracts(rng, 1000, 10, late=True),
+        bg_nbd: (made.frequency, made.recency, made.age),
+        gamma_gamma: simulate.spend(rng, 1000),
+    }[model]
+    count = len(model.fit(*sample).parameters)
+    [objective] = handed
+    for point in rng.normal(0, 1.5, (10, count)):
+        steps = 1e-5 * np.eye(count)
+        slopes = [(objective(point + s)[0] - objective(point - s)[0]) / 2e-5 for s in steps]
+        np.testing.assert_allclose(objective(point)[1], slopes, rtol=1e-5, atol=1e-3)

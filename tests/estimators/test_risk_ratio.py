@@ -12,8 +12,8 @@ from orchestration.estimators import risk_ratio
 from orchestration.estimators.risk_ratio import Ratio
 from tests.estimators.properties import tried
 
-# Cases and customers of two groups, at least one case in each.
-group = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(1, n), st.just(n)))
+# Cases and customers of a group, at least one a case and one not.
+group = st.integers(2, 5000).flatmap(lambda n: st.tuples(st.integers(1, n - 1), st.just(n)))
 
 
 def test_the_worked_example_has_its_ratio_and_interval() -> None:
@@ -113,6 +113,18 @@ def test_strata_with_one_group_only_say_nothing() -> None:
     assert ratio.n == 1800
     assert risk_ratio.mantel_haenszel([5], [50], [0], [0]).method == "none"
     assert risk_ratio.mantel_haenszel([0, 0], [50, 60], [3, 4], [50, 60]).method == "none"
+
+
+def test_where_everybody_is_a_case_nothing_is_taken_for_certain() -> None:
+    # √(1/10 − 1/10 + 1/3 − 1/3) = 0: the interval would be from 1 to 1.
+    for found in (
+        risk_ratio.risk_ratio(10, 10, 3, 3),
+        risk_ratio.mantel_haenszel([10, 2], [10, 2], [3, 1], [3, 1]),
+    ):
+        assert (found.method, found.reason) == ("none", "everybody is a case")
+        assert math.isnan(found.estimate)
+    # One who is not is enough.
+    assert risk_ratio.risk_ratio(10, 10, 2, 3).lower < 1.5
 
 
 def test_an_interval_that_covers_one_needs_no_common_cause() -> None:

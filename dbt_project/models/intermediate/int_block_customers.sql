@@ -39,7 +39,8 @@ visitor_days as (
         cast(
             floor({{ days_between('visitor_days.day', 'refresh.as_of_day') }} / 28.0)
             as integer
-        ) as window_number
+        ) as window_number,
+        {{ days_between('visitor_days.day', 'refresh.as_of_day') }} % 28 as window_day
     from {{ ref('int_visitor_days') }} as visitor_days
     inner join refresh on visitor_days.day <= refresh.as_of_day
 
@@ -109,35 +110,28 @@ known as (
 
 ),
 
-customer_days as (
+active as (
 
+    -- Of accounts only. A day is a bit of its window: days are counted without a pass
+    -- over each of them first.
     select
         coalesce(visitor_days.account_id, identity.customer_id) as customer_id,
         visitor_days.window_number,
-        visitor_days.day,
+        cast(
+            bit_count(bit_or(cast(power(2, visitor_days.window_day) as bigint)))
+            as integer
+        ) as active_days,
         bool_or(visitor_days.account_id is not null) as has_logged_in,
-        min(visitor_days.first_at) as first_at,
-        {{ earliest('visitor_days.device', 'visitor_days.first_at') }} as device
+        min(visitor_days.device) as first_device,
+        max(visitor_days.device) as last_device
     from visitor_days
     inner join identity on visitor_days.visitor_id = identity.visitor_id
-    where visitor_days.window_number <= {{ block_count + 1 }}
+    where
+        visitor_days.window_number <= {{ block_count + 1 }}
+        and (visitor_days.account_id is not null or identity.account_count = 1)
     group by
         coalesce(visitor_days.account_id, identity.customer_id),
-        visitor_days.window_number,
-        visitor_days.day
-
-),
-
-active as (
-
-    select
-        customer_id,
-        window_number,
-        count(*) as active_days,
-        bool_or(has_logged_in) as has_logged_in,
-        {{ earliest('device', 'first_at') }} as device
-    from customer_days
-    group by customer_id, window_number
+        visitor_days.window_number
 
 ),
 
@@ -248,7 +242,8 @@ final as (
         case
             when not blocks.has_prior then null
             when prior_active.customer_id is null then '(not seen)'
-            else coalesce(prior_active.device, '(unknown)')
+            when prior_active.first_device < prior_active.last_device then '(several)'
+            else coalesce(prior_active.first_device, '(unknown)')
         end as prior_device
     from blocks
     inner join known on blocks.start_day > known.known_day
