@@ -241,7 +241,9 @@ def fitted(
     """
     values = np.exp(found.point) * (1.0 if scale is None else scale)
     errors = np.sqrt(np.diag(found.covariance))
-    width = np.exp(normal_quantile(LEVEL) * errors)
+    # The interval of what is hardly determined reaches to infinity.
+    with np.errstate(over="ignore"):
+        width = np.exp(normal_quantile(LEVEL) * errors)
     parameters = tuple(
         Parameter(name, float(value), float(value * error), float(value / w), float(value * w))
         for name, value, error, w in zip(names, values, errors, width, strict=True)

@@ -74,7 +74,8 @@ valued as (
         cast(active.amount as double) * rates.rate * margins.high * curves.derl_high
             as value_high,
         margins.base is null as is_margin_unknown,
-        rates.rate is null as is_rate_unknown
+        rates.rate is null as is_rate_unknown,
+        curves.retention is not null and curves.derl_base is null as is_undiscounted
     from active
     cross join margins
     left join rates
@@ -96,6 +97,7 @@ rounded as (
         method,
         is_margin_unknown,
         is_rate_unknown,
+        is_undiscounted,
         cast(round(value_low, 4) as decimal(18, 4)) as value_low,
         cast(round(value_base, 4) as decimal(18, 4)) as value_base,
         cast(round(value_high, 4) as decimal(18, 4)) as value_high
@@ -129,6 +131,8 @@ final as (
                 then 'the assumption subscription_margin is not stated'
             when bool_or(is_rate_unknown)
                 then 'a contract is in a currency without an exchange rate'
+            when bool_or(is_undiscounted)
+                then 'annual_discount_rate is 0: a lifetime may be infinite'
             when count(value_base) < count(*)
                 then 'nothing was seen of how such contracts are renewed'
         end as reason,
