@@ -25,7 +25,8 @@ CURVES = (
 
 # Measures of which less is better, and of which more is; those that come in pairs are told apart
 # by their ends. A calibration slope has no better and no worse by itself.
-LESS_IS_BETTER, MORE_IS_BETTER = ("brier",), ("auc", "brier_skill")
+LESS_IS_BETTER = ("brier", "repeat_purchases_rmse", "mean_value_rmse")
+MORE_IS_BETTER = ("auc", "brier_skill")
 PREDICTED, ACTUAL = "_predicted", "_actual"
 # Estimates carry rounding: what lies closer than this is no worse.
 AS_GOOD_AS = 1e-9
