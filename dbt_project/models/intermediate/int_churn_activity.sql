@@ -14,9 +14,13 @@ owners as (
 
 subscribers as (
 
-    select distinct account_id as customer_id
+    -- A number is grouped by in a third of the time and room that a pseudonym takes.
+    select
+        account_id as customer_id,
+        row_number() over (order by account_id) as subscriber
     from {{ ref('stg_subscriptions') }}
     where status in ('active', 'past_due')
+    group by account_id
 
 ),
 
@@ -65,24 +69,24 @@ windows as (
 
 ),
 
-customer_days as (
+days_logged_in as (
 
     select
-        visitor_days.account_id as customer_id,
+        subscribers.subscriber,
         visitor_days.day,
-        cast(null as date) as owned_from_day,
-        cast(null as date) as shared_from_day,
         sum(visitor_days.engaged_seconds) as engaged_seconds
     from visitor_days
     inner join subscribers on visitor_days.account_id = subscribers.customer_id
-    group by visitor_days.account_id, visitor_days.day
+    group by subscribers.subscriber, visitor_days.day
 
-    union all
+),
 
-    -- Logged out, a visitor is whoever had logged in on the device by the moment, and
-    -- nobody once two had: a later login tells of staying, and is not known yet.
+-- Logged out, a visitor is whoever had logged in on the device by the moment, and
+-- nobody once two had: a later login tells of staying, and is not known yet.
+days_logged_out as (
+
     select
-        owners.customer_id,
+        subscribers.subscriber,
         visitor_days.day,
         owners.owned_from_day,
         owners.shared_from_day,
@@ -92,27 +96,79 @@ customer_days as (
     inner join subscribers on owners.customer_id = subscribers.customer_id
     where visitor_days.account_id is null
     group by
-        owners.customer_id,
+        subscribers.subscriber,
         visitor_days.day,
         owners.owned_from_day,
         owners.shared_from_day
 
 ),
 
-numbered as (
+customer_days as (
+
+    -- Known at any moment after it.
+    select
+        subscriber,
+        day,
+        cast(null as date) as owned_from_day,
+        cast(null as date) as shared_from_day,
+        true as is_new_day,
+        engaged_seconds
+    from days_logged_in
+
+    union all
 
     select
-        customer_days.*,
+        logged_out.subscriber,
+        logged_out.day,
+        logged_out.owned_from_day,
+        logged_out.shared_from_day,
+        logged_in.subscriber is null as is_new_day,
+        logged_out.engaged_seconds
+    from days_logged_out as logged_out
+    left join days_logged_in as logged_in
+        on
+            logged_out.subscriber = logged_in.subscriber
+            and logged_out.day = logged_in.day
+
+),
+
+-- Summed by window before windows are laid against moments.
+by_window as (
+
+    select
         anchors.anchor,
-        anchors.first_number,
-        anchors.last_number,
         cast(
             floor(
                 {{ days_between('customer_days.day', 'anchors.anchor_day') }} / 28.0
             ) as integer
-        ) as window_number
+        ) as window_number,
+        customer_days.subscriber,
+        customer_days.owned_from_day,
+        customer_days.shared_from_day,
+        -- Days on which several devices were read, logged out on each, are told apart
+        -- below.
+        case when customer_days.owned_from_day is not null then customer_days.day end
+            as day,
+        count(*) filter (where customer_days.is_new_day) as day_count,
+        sum(customer_days.engaged_seconds) as engaged_seconds
     from customer_days
     cross join anchors
+    where
+        customer_days.day
+        <= {{ add_days('anchors.anchor_day', '-28 * anchors.first_number') }}
+        and customer_days.day
+        > {{ add_days('anchors.anchor_day', '-28 * (anchors.last_number + 1)') }}
+    group by
+        anchors.anchor,
+        cast(
+            floor(
+                {{ days_between('customer_days.day', 'anchors.anchor_day') }} / 28.0
+            ) as integer
+        ),
+        customer_days.subscriber,
+        customer_days.owned_from_day,
+        customer_days.shared_from_day,
+        case when customer_days.owned_from_day is not null then customer_days.day end
 
 ),
 
@@ -122,48 +178,59 @@ by_day as (
         windows.anchor,
         windows.number,
         windows.is_last,
-        numbered.customer_id,
-        numbered.day,
-        sum(numbered.engaged_seconds) as engaged_seconds
-    from numbered
+        by_window.subscriber,
+        by_window.day,
+        -- The same day on two devices is one.
+        max(by_window.day_count) as day_count,
+        sum(by_window.engaged_seconds) as engaged_seconds
+    from by_window
     inner join windows
         on
-            numbered.anchor = windows.anchor
-            and numbered.window_number = windows.window_number
+            by_window.anchor = windows.anchor
+            and by_window.window_number = windows.window_number
     where
-        numbered.window_number between numbered.first_number and numbered.last_number
-        and (
-            numbered.owned_from_day is null
-            or (
-                numbered.owned_from_day <= windows.moment_day
-                and (
-                    numbered.shared_from_day is null
-                    or numbered.shared_from_day > windows.moment_day
-                )
+        by_window.owned_from_day is null
+        or (
+            by_window.owned_from_day <= windows.moment_day
+            and (
+                by_window.shared_from_day is null
+                or by_window.shared_from_day > windows.moment_day
             )
         )
     group by
         windows.anchor,
         windows.number,
         windows.is_last,
-        numbered.customer_id,
-        numbered.day
+        by_window.subscriber,
+        by_window.day
+
+),
+
+summed as (
+
+    select
+        anchor,
+        number,
+        subscriber,
+        coalesce(sum(day_count) filter (where is_last), 0) as active_days,
+        coalesce(sum(day_count) filter (where not is_last), 0) as prior_active_days,
+        sum(engaged_seconds) filter (where is_last) as engaged_seconds
+    from by_day
+    group by anchor, number, subscriber
 
 ),
 
 final as (
 
     select
-        anchor,
-        number,
-        customer_id,
-        count(*) filter (where is_last) as active_days,
-        count(*) filter (where not is_last) as prior_active_days,
-        cast(
-            sum(engaged_seconds) filter (where is_last) as decimal(18, 3)
-        ) as engaged_seconds
-    from by_day
-    group by anchor, number, customer_id
+        summed.anchor,
+        summed.number,
+        subscribers.customer_id,
+        cast(summed.active_days as bigint) as active_days,
+        cast(summed.prior_active_days as bigint) as prior_active_days,
+        cast(summed.engaged_seconds as decimal(18, 3)) as engaged_seconds
+    from summed
+    inner join subscribers on summed.subscriber = subscribers.subscriber
 
 )
 

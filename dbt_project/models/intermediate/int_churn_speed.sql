@@ -18,37 +18,30 @@ refresh as (
 
 ),
 
+subscribers as (
+
+    select distinct account_id as customer_id
+    from {{ ref('stg_subscriptions') }}
+    where status in ('active', 'past_due')
+
+),
+
 measured as (
 
     select
-        page_speed.visitor_id,
+        owners.customer_id,
+        owners.owned_from_day,
+        owners.shared_from_day,
         {{ local_day('page_speed.measured_at', 'refresh.time_zone') }} as day,
         -- Poor by definitions: "Page speed".
         page_speed.lcp_ms > 4000 as is_slow
     from {{ ref('stg_page_speed') }} as page_speed
+    inner join owners on page_speed.visitor_id = owners.visitor_id
+    inner join subscribers on owners.customer_id = subscribers.customer_id
     cross join refresh
     where
         page_speed.lcp_ms is not null
         and page_speed.measured_at < refresh.as_of_end_at
-
-),
-
-by_day as (
-
-    select
-        owners.customer_id,
-        owners.owned_from_day,
-        owners.shared_from_day,
-        measured.day,
-        count(*) as view_count,
-        count(*) filter (where measured.is_slow) as slow_count
-    from measured
-    inner join owners on measured.visitor_id = owners.visitor_id
-    group by
-        owners.customer_id,
-        owners.owned_from_day,
-        owners.shared_from_day,
-        measured.day
 
 ),
 
@@ -64,13 +57,13 @@ anchors as (
 numbered as (
 
     select
-        by_day.*,
+        measured.*,
         anchors.anchor,
         cast(
-            floor({{ days_between('by_day.day', 'anchors.anchor_day') }} / 28.0)
+            floor({{ days_between('measured.day', 'anchors.anchor_day') }} / 28.0)
             as integer
         ) as number
-    from by_day
+    from measured
     cross join anchors
 
 ),
@@ -81,8 +74,8 @@ final as (
         moments.anchor,
         moments.number,
         numbered.customer_id,
-        cast(sum(numbered.view_count) as bigint) as view_count,
-        cast(sum(numbered.slow_count) as bigint) as slow_count
+        count(*) as view_count,
+        count(*) filter (where numbered.is_slow) as slow_count
     from numbered
     inner join moments
         on numbered.anchor = moments.anchor and numbered.number = moments.number
