@@ -14,7 +14,6 @@ WITH_FORMULAS = {
     "acquisition",
     "engagement",
     "identity_coverage",
-    "int_average_value",
     "int_click_credits",
     "int_contributions",
     "int_identity",
