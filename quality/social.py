@@ -19,13 +19,13 @@ COUNTS = {
     "registration_referral_count": "registration",
     "subscription_referral_count": "subscription",
 }
-# A credit of the mart, and where the warehouse holds it.
+# A credit of the mart, and the model and column of the warehouse that it is the sum of.
 CREDITS = {
-    "click_value": "click_value",
-    "referral_value_low": "referral_low",
-    "referral_value_base": "referral_base",
-    "referral_value_high": "referral_high",
-    "referral_value_observed": "referral_observed",
+    "click_value": ("int_click_credits", "click_value"),
+    "referral_value_low": ("int_referral_credits", "credit_low"),
+    "referral_value_base": ("int_referral_credits", "credit_base"),
+    "referral_value_high": ("int_referral_credits", "credit_high"),
+    "referral_value_observed": ("int_referral_credits", "credit_observed"),
 }
 PARTS = ("click_value", "referral_value", "complaint_value", "detractor_value")
 BOUNDS = ("low", "base", "high")
@@ -89,11 +89,18 @@ def _compared_sql() -> str:
     is_count_off = " or ".join(
         f"coalesce(mart.{column}, 0) <> coalesce(told.{column}, 0)" for column in COUNTS
     )
+    credits = " union all by name ".join(
+        # Unknown while one of those it sums is.
+        f"select customer_id, case when count(*) = count({own}) then sum({own}) end as {column} "
+        f"from warehouse.intermediate.{model} group by customer_id"
+        for column, (model, own) in CREDITS.items()
+    )
+    known = ", ".join(f"max({column}) as {column}" for column in CREDITS)
     is_credit_off = " or ".join(
-        # What the mart leaves out for want of a feed it says to be unknown.
-        f"abs(mart.{column} - coalesce(credits.{own}, 0)) >= {HALF_A_CENT}"
-        f" or (mart.{column} is null and coalesce(credits.{own}, 0) > 0)"
-        for column, own in CREDITS.items()
+        f"coalesce(abs(mart.{column} - coalesce(credits.{column}, 0)) >= {HALF_A_CENT}, "
+        # Without the feeds that tell it, it is unknown, and nothing.
+        f"coalesce(credits.{column}, 0) <> 0)"
+        for column in CREDITS
     )
     is_sum_off = " or ".join([*(_sum_off_sql(bound) for bound in BOUNDS), _observed_off_sql()])
     return f"""
@@ -101,6 +108,9 @@ def _compared_sql() -> str:
             select referrer_account_id as customer_id, {counts}
             from ({ledger.referrals()})
             group by referrer_account_id
+        ),
+        credits as (
+            select customer_id, {known} from ({credits}) group by customer_id
         )
         select
             coalesce(mart.customer_id, customers.customer_id) as customer_id,
@@ -112,8 +122,7 @@ def _compared_sql() -> str:
         from main.social_value as mart
         full join main.customers as customers on mart.customer_id = customers.customer_id
         left join told on coalesce(mart.customer_id, customers.customer_id) = told.customer_id
-        left join warehouse.intermediate.int_social_credits as credits
-            on mart.customer_id = credits.customer_id
+        left join credits on mart.customer_id = credits.customer_id
         """
 
 

@@ -18,7 +18,6 @@ WITH_FORMULAS = {
     "customer_value",
     "engagement",
     "identity_coverage",
-    "int_average_value",
     "int_block_customers",
     "int_calibration",
     "int_churn_activity",

@@ -89,12 +89,7 @@ def test_what_customers_credit_is_less_than_they_bring(home: Home) -> None:
         """
         select
             (select sum(influence_value) from marts.social_value),
-            (
-                select sum(own_value_base)
-                from intermediate.int_own_value
-                inner join intermediate.int_referral_credits
-                    on int_own_value.customer_id = int_referral_credits.referred_customer_id
-            )
+            (select sum(own_value) from intermediate.int_referral_credits)
         """,
     )
     assert 0 < credited < brought

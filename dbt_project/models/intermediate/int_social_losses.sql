@@ -8,9 +8,38 @@ lost_customers as (
 
 ),
 
+customers as (
+
+    select * from {{ ref('customers') }}
+
+),
+
+own_value as (
+
+    select * from {{ ref('int_own_value') }}
+
+),
+
+summed as (
+
+    select
+        cast(nullif(count(*), 0) as double) as customer_count,
+        sum(own_value.own_value_low) as low,
+        sum(own_value.own_value_base) as base,
+        sum(own_value.own_value_high) as high
+    from customers
+    left join own_value on customers.customer_id = own_value.customer_id
+
+),
+
 average as (
 
-    select * from {{ ref('int_average_value') }}
+    -- Who is lost is worth what customers are worth on average, visitors among them.
+    select
+        greatest(cast(low as double) / customer_count, 0) as value_low,
+        greatest(cast(base as double) / customer_count, 0) as value_base,
+        greatest(cast(high as double) / customer_count, 0) as value_high
+    from summed
 
 ),
 

@@ -24,9 +24,15 @@ referrals as (
 
 ),
 
-credits as (
+click_credits as (
 
-    select * from {{ ref('int_social_credits') }}
+    select * from {{ ref('int_click_credits') }}
+
+),
+
+referral_credits as (
+
+    select * from {{ ref('int_referral_credits') }}
 
 ),
 
@@ -111,6 +117,30 @@ told as (
 
 ),
 
+clicks as (
+
+    select
+        customer_id,
+        sum(click_value) as click_value
+    from click_credits
+    group by customer_id
+
+),
+
+credits as (
+
+    select
+        customer_id,
+        count(*) as referred_count,
+        cast({{ sum_if_known('credit_low') }} as decimal(18, 4)) as credit_low,
+        cast({{ sum_if_known('credit_base') }} as decimal(18, 4)) as credit_base,
+        cast({{ sum_if_known('credit_high') }} as decimal(18, 4)) as credit_high,
+        cast(sum(credit_observed) as decimal(18, 4)) as credit_observed
+    from referral_credits
+    group by customer_id
+
+),
+
 parts as (
 
     -- Who has done nothing of the kind adds a known zero, whatever is assumed.
@@ -133,12 +163,12 @@ parts as (
         case when known.has_complaints then coalesce(losses.complaint_count, 0) end
             as complaint_count,
         losses.is_detractor,
-        case when known.has_clicks then coalesce(credits.click_value, 0) end
+        case when known.has_clicks then coalesce(clicks.click_value, 0) end
             as click_value,
-        {{ part('referral_low', 'credits', 'has_referred') }} as referral_value_low,
-        {{ part('referral_base', 'credits', 'has_referred') }} as referral_value_base,
-        {{ part('referral_high', 'credits', 'has_referred') }} as referral_value_high,
-        {{ part('referral_observed', 'credits', 'has_referred') }}
+        {{ part('credit_low', 'credits', 'has_referred') }} as referral_value_low,
+        {{ part('credit_base', 'credits', 'has_referred') }} as referral_value_base,
+        {{ part('credit_high', 'credits', 'has_referred') }} as referral_value_high,
+        {{ part('credit_observed', 'credits', 'has_referred') }}
             as referral_value_observed,
         {{ part('complaint_low', 'losses', 'has_complaints') }} as complaint_value_low,
         {{ part('complaint_base', 'losses', 'has_complaints') }}
@@ -154,6 +184,7 @@ parts as (
     cross join known
     left join shares on customers.customer_id = shares.customer_id
     left join told on customers.customer_id = told.customer_id
+    left join clicks on customers.customer_id = clicks.customer_id
     left join credits on customers.customer_id = credits.customer_id
     left join losses on customers.customer_id = losses.customer_id
 
