@@ -78,9 +78,13 @@
     {{ return(columns) }}
 {%- endmacro %}
 
-{# The probability of log-odds, short of 0 and 1. #}
+{# The probability of log-odds, short of 0 and 1; unknown log-odds, which least and greatest
+   would pass over, leave it unknown. #}
 {% macro probability_of(log_odds) -%}
-    round(
-            1 / (1 + exp(-greatest(least({{ log_odds }}, 13.8), -13.8))), 6
-        )
+    case
+            when {{ log_odds }} is not null
+                then round(
+                        1 / (1 + exp(-greatest(least({{ log_odds }}, 13.8), -13.8))), 6
+                    )
+        end
 {%- endmacro %}

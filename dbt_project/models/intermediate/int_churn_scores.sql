@@ -50,7 +50,10 @@ plans as (
         reason,
         value as log_odds
     from fits
-    where estimator = 'churn_base_rate' and parameter = 'intercept'
+    -- Without a parameter nothing is known, which the method then says.
+    where
+        estimator = 'churn_base_rate'
+        and coalesce(parameter, 'intercept') = 'intercept'
 
 ),
 
