@@ -24,6 +24,7 @@ WITH_FORMULAS = {
     "int_mrr_customers",
     "int_mrr_plans",
     "int_new_customers",
+    "int_own_value",
     "int_referral_credits",
     "int_referred_customers",
     "int_saved_costs",

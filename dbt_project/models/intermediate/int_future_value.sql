@@ -31,11 +31,12 @@ futures as (
 
 final as (
 
+    -- One who may come back in two ways is worth what both bring, if both are known.
     select
         customer_id,
-        cast(sum(low) as decimal(18, 4)) as future_value_low,
-        cast(sum(base) as decimal(18, 4)) as future_value_base,
-        cast(sum(high) as decimal(18, 4)) as future_value_high
+        cast({{ sum_if_known('low') }} as decimal(18, 4)) as future_value_low,
+        cast({{ sum_if_known('base') }} as decimal(18, 4)) as future_value_base,
+        cast({{ sum_if_known('high') }} as decimal(18, 4)) as future_value_high
     from futures
     group by customer_id
 

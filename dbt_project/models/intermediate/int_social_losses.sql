@@ -24,9 +24,9 @@ summed as (
 
     select
         cast(nullif(count(*), 0) as double) as customer_count,
-        sum(own_value.own_value_low) as low,
-        sum(own_value.own_value_base) as base,
-        sum(own_value.own_value_high) as high
+        sum(coalesce(own_value.own_value_low, own_value.own_value_observed)) as low,
+        sum(coalesce(own_value.own_value_base, own_value.own_value_observed)) as base,
+        sum(coalesce(own_value.own_value_high, own_value.own_value_observed)) as high
     from customers
     left join own_value on customers.customer_id = own_value.customer_id
 
