@@ -36,9 +36,12 @@ average as (
 
     -- Who is lost is worth what customers are worth on average, visitors among them.
     select
-        greatest(cast(low as double) / customer_count, 0) as value_low,
-        greatest(cast(base as double) / customer_count, 0) as value_base,
-        greatest(cast(high as double) / customer_count, 0) as value_high
+        case when low < 0 then 0 else cast(low as double) / customer_count end
+            as value_low,
+        case when base < 0 then 0 else cast(base as double) / customer_count end
+            as value_base,
+        case when high < 0 then 0 else cast(high as double) / customer_count end
+            as value_high
     from summed
 
 ),
