@@ -38,7 +38,12 @@ credited as (
 
 own_value as (
 
-    select * from {{ ref('int_own_value') }}
+    select
+        customer_id,
+        coalesce(own_value_low, own_value_observed) as low,
+        coalesce(own_value_base, own_value_observed) as base,
+        coalesce(own_value_high, own_value_observed) as high
+    from {{ ref('int_own_value') }}
 
 )
 
@@ -48,8 +53,8 @@ from credited
 left join own_value on credited.referred_customer_id = own_value.customer_id
 where
     credited.low > 0
-    and credited.click_value + credited.low > coalesce(own_value.own_value_low, 0)
+    and credited.click_value + credited.low > coalesce(own_value.low, 0)
     or credited.base > 0
-    and credited.click_value + credited.base > coalesce(own_value.own_value_base, 0)
+    and credited.click_value + credited.base > coalesce(own_value.base, 0)
     or credited.high > 0
-    and credited.click_value + credited.high > coalesce(own_value.own_value_high, 0)
+    and credited.click_value + credited.high > coalesce(own_value.high, 0)

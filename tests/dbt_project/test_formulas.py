@@ -42,6 +42,7 @@ WITH_FORMULAS = {
     "int_mrr_customers",
     "int_mrr_plans",
     "int_new_customers",
+    "int_own_value",
     "int_purchase_counts",
     "int_purchase_history",
     "int_purchase_parameters",

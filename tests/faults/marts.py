@@ -69,6 +69,20 @@ def doubled_row(site: Site) -> None:
 
 
 @MARTS.fault(
+    "a referral lost",
+    "social_value",
+    REFUSED,
+    "social_value, referrals_are_counted: Whoever recommended has as many clicks, registrations",
+)
+def lost_referral(site: Site) -> None:
+    site.warehouse(
+        "update marts.social_value set returning_click_count = returning_click_count - 1 "
+        "where customer_id = (select min(customer_id) from marts.social_value "
+        "where returning_click_count > 0)"
+    )
+
+
+@MARTS.fault(
     "a total off by a cent",
     "customer_value",
     REFUSED,

@@ -24,35 +24,20 @@ futures as (
     {% endfor %}
 ),
 
-summed as (
-
-    select
-        customer_id,
-        count(*) as future_count,
-        count(base) as known_count,
-        min(method) as first_method,
-        max(method) as last_method,
-        cast(sum(low) as decimal(18, 4)) as low,
-        cast(sum(base) as decimal(18, 4)) as base,
-        cast(sum(high) as decimal(18, 4)) as high
-    from futures
-    group by customer_id
-
-),
-
 final as (
 
-    -- Of two futures one that is unknown leaves the sum unknown.
+    -- One who may come back in two ways is worth what both bring, if both are known.
     select
         customer_id,
         case
-            when first_method = last_method then first_method
-            else concat(first_method, ', ', last_method)
+            when min(method) = max(method) then min(method)
+            else concat(min(method), ', ', max(method))
         end as method,
-        case when known_count = future_count then low end as future_value_low,
-        case when known_count = future_count then base end as future_value_base,
-        case when known_count = future_count then high end as future_value_high
-    from summed
+        cast({{ sum_if_known('low') }} as decimal(18, 4)) as future_value_low,
+        cast({{ sum_if_known('base') }} as decimal(18, 4)) as future_value_base,
+        cast({{ sum_if_known('high') }} as decimal(18, 4)) as future_value_high
+    from futures
+    group by customer_id
 
 )
 

@@ -22,7 +22,7 @@ observed as (
 
     select
         customer_id,
-        amount as own_value
+        coalesce(amount, 0) as own_value
     from payments
 
     union all
@@ -58,12 +58,13 @@ parts as (
 
 final as (
 
+    -- With a future that is unknown so is the whole; what is observed stays known.
     select
         customer_id,
         cast(sum(observed) as decimal(18, 4)) as own_value_observed,
-        cast(sum(low) as decimal(18, 4)) as own_value_low,
-        cast(sum(base) as decimal(18, 4)) as own_value_base,
-        cast(sum(high) as decimal(18, 4)) as own_value_high
+        cast({{ sum_if_known('low') }} as decimal(18, 4)) as own_value_low,
+        cast({{ sum_if_known('base') }} as decimal(18, 4)) as own_value_base,
+        cast({{ sum_if_known('high') }} as decimal(18, 4)) as own_value_high
     from parts
     group by customer_id
 

@@ -104,14 +104,14 @@ valued as (
         referred_customers.referred_day,
         coalesce(sum(brought.own_value), 0) as own_value,
         coalesce(sum(brought.click_value), 0) as click_value,
-        coalesce(
-            least(
-                sum(brought.own_value - brought.click_value),
+        least(
+            coalesce(sum(brought.own_value - brought.click_value), 0),
+            coalesce(
                 sum(brought.own_value - brought.click_value) filter (
                     where coalesce(brought.day >= referred_customers.referred_day, true)
-                )
-            ),
-            0
+                ),
+                0
+            )
         ) as value_so_far
     from referred_customers
     left join brought on referred_customers.referred_customer_id = brought.customer_id

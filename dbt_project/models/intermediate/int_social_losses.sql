@@ -24,9 +24,9 @@ summed as (
 
     select
         cast(nullif(count(*), 0) as double) as customer_count,
-        sum(own_value.own_value_low) as low,
-        sum(own_value.own_value_base) as base,
-        sum(own_value.own_value_high) as high
+        sum(coalesce(own_value.own_value_low, own_value.own_value_observed)) as low,
+        sum(coalesce(own_value.own_value_base, own_value.own_value_observed)) as base,
+        sum(coalesce(own_value.own_value_high, own_value.own_value_observed)) as high
     from customers
     left join own_value on customers.customer_id = own_value.customer_id
 
@@ -36,9 +36,12 @@ average as (
 
     -- Who is lost is worth what customers are worth on average, visitors among them.
     select
-        greatest(cast(low as double) / customer_count, 0) as value_low,
-        greatest(cast(base as double) / customer_count, 0) as value_base,
-        greatest(cast(high as double) / customer_count, 0) as value_high
+        case when low < 0 then 0 else cast(low as double) / customer_count end
+            as value_low,
+        case when base < 0 then 0 else cast(base as double) / customer_count end
+            as value_base,
+        case when high < 0 then 0 else cast(high as double) / customer_count end
+            as value_high
     from summed
 
 ),

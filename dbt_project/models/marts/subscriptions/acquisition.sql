@@ -1,3 +1,5 @@
+{% set valued = 'own_value.customer_id is not null' %}
+
 with
 
 customers as (
@@ -97,9 +99,9 @@ cohorts as (
         members.month,
         count(*) as acquired_count,
         coalesce(sum(own_value.own_value_observed), 0) as observed_value,
-        coalesce(sum(own_value.own_value_low), 0) as expected_value_low,
-        coalesce(sum(own_value.own_value_base), 0) as expected_value_base,
-        coalesce(sum(own_value.own_value_high), 0) as expected_value_high
+        {{ sum_if_known('own_value.own_value_low', valued) }} as expected_value_low,
+        {{ sum_if_known('own_value.own_value_base', valued) }} as expected_value_base,
+        {{ sum_if_known('own_value.own_value_high', valued) }} as expected_value_high
     from members
     left join own_value on members.customer_id = own_value.customer_id
     group by members.channel, members.month
@@ -229,16 +231,16 @@ joined as (
                     end
         end as contribution_margin,
         case
-            when futures.future_count > 0
-                then coalesce(cohorts.expected_value_low, 0)
+            when futures.future_count > 0 and cohorts.channel is null then 0
+            when futures.future_count > 0 then cohorts.expected_value_low
         end as expected_value_low,
         case
-            when futures.future_count > 0
-                then coalesce(cohorts.expected_value_base, 0)
+            when futures.future_count > 0 and cohorts.channel is null then 0
+            when futures.future_count > 0 then cohorts.expected_value_base
         end as expected_value_base,
         case
-            when futures.future_count > 0
-                then coalesce(cohorts.expected_value_high, 0)
+            when futures.future_count > 0 and cohorts.channel is null then 0
+            when futures.future_count > 0 then cohorts.expected_value_high
         end as expected_value_high,
         paid_back.payback_month
     from costed
