@@ -80,9 +80,12 @@ def _rows(columns: Columns) -> Iterator[tuple[object, ...]]:
         yield (CRUDE, *[None] * len(COUNTS), *[None] * 6, FALLBACK, None)
         return
     yield (CRUDE, *_crude(columns))
-    for stratum in sorted(set(columns["stratum"])):
-        rows = columns["stratum"] == stratum
-        yield (str(stratum), *_crude({name: values[rows] for name, values in columns.items()}))
+    # Channels may be thousands: their rows are put beside each other once.
+    strata, which = np.unique(columns["stratum"].astype(str), return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    ends = np.searchsorted(which[order], np.arange(strata.size), side="right")
+    for stratum, rows in zip(strata.tolist(), np.split(order, ends[:-1]), strict=True):
+        yield (stratum, *_crude({name: values[rows] for name, values in columns.items()}))
     both = (columns["exposed_customers"] > 0) & (columns["unexposed_customers"] > 0)
     compared = {name: values[both] for name, values in columns.items()}
     cases, exposed, other_cases, others = (compared[name] for name in COUNTS)

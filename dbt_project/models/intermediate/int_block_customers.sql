@@ -188,13 +188,13 @@ starts as (
 
 blocks as (
 
-    -- A window without events on a quarter of its days or more was not seen: who did
-    -- not come and who was not counted look alike in it.
+    -- A window with events on fewer than half of its days was not seen (a paper of
+    -- weekdays has 20): who did not come and who was not counted look alike in it.
     select
         starts.number,
         starts.start_day,
         history.first_day <= {{ add_days('starts.start_day', -56) }}
-        and coalesce(before.days_with_events, 0) >= 21 as has_prior
+        and coalesce(before.days_with_events, 0) >= 14 as has_prior
     from starts
     cross join history
     inner join feeds on feeds.has_purchases
@@ -202,7 +202,7 @@ blocks as (
     left join covered as before on starts.number + 2 = before.window_number
     where
         history.first_day <= {{ add_days('starts.start_day', -28) }}
-        and exposure.days_with_events >= 21
+        and exposure.days_with_events >= 14
 
 ),
 
