@@ -81,11 +81,11 @@ def disk(folder: Path, rooms: Sequence[int]) -> list[str]:
             crashes.deliver(pristine, delivery)
             assert run(pristine, lambda: None)[0] == 0
         crashes.deliver(pristine, deliveries[1])
-        undisturbed = copied(pristine, folder / "undisturbed")
+        undisturbed = pristine.copied(folder / "undisturbed")
         assert run(undisturbed, lambda: None)[0] == 0
         due = crashes.state(undisturbed)
         for kilobytes in rooms if is_mounted else SIZES:
-            small = copied(pristine, folder / "disk" / "scene")
+            small = pristine.copied(folder / "disk" / "scene")
             if is_mounted:
                 told = in_need(small, filled(folder / "disk", kilobytes), lambda: None, due)
             else:
@@ -205,14 +205,14 @@ def files(folder: Path) -> list[str]:
     for number in range(BATCHES):
         day = f"2024-03-{1 + number % 28:02}"
         small.add("events", page_view(f"e{number}", f"v{number % 7}", f"{day}T10:00:00Z"))
-    undisturbed = copied(small, folder / "undisturbed-files")
+    undisturbed = small.copied(folder / "undisturbed-files")
     code, text, _ = run(undisturbed, lambda: None)
     assert code == 0, text
     due = crashes.state(undisturbed)
     print(f"files: {BATCHES} batches", flush=True)
     wrong = []
     for count in (1024, 256, 64):
-        scene = copied(small, folder / "scene-files")
+        scene = small.copied(folder / "scene-files")
         need = partial(limit, resource.RLIMIT_NOFILE, count)
         told = in_need(scene, contextlib.nullcontext(), need, due)
         wrong += report(f"{count:5} open files", told)
@@ -284,16 +284,6 @@ def full(small: Small) -> bool:
 def limit(kind: int, value: int) -> None:
     """Limits this process and those it starts."""
     resource.setrlimit(kind, (value, resource.getrlimit(kind)[1]))
-
-
-def copied(small: Small, folder: Path) -> Small:
-    """A copy of a publisher in another folder, with the same times of its files."""
-    shutil.copytree(small.folder, folder, symlinks=True)
-    other = object.__new__(Small)
-    other.__dict__ |= small.__dict__
-    other.folder, other.path, other.data = folder, folder / "publisher.yml", folder / "data"
-    other.home = Home(folder / "home")
-    return other
 
 
 def published(small: Small) -> dict[str, str]:

@@ -6,8 +6,6 @@ import duckdb
 import pytest
 
 from orchestration import marts_page, settings
-from orchestration.reports import PUBLISHED
-from tests.refresh.conftest import FEEDS, fill
 from tests.refresh.small import Small
 
 ROOT = settings.project_root()
@@ -31,15 +29,7 @@ def test_every_link_and_path_named_leads_somewhere() -> None:
             assert (ROOT / target).exists(), (page.name, target)
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Small:
-    small = Small(tmp_path_factory.mktemp("docs") / "small", FEEDS)
-    fill(small)
-    assert small.refresh(tests=False).verdict == PUBLISHED
-    return small
-
-
-def test_every_query_of_the_analysts_page_runs(published: Small) -> None:
+def test_every_query_of_the_analysts_page_runs(refreshed: Small) -> None:
     text = (ROOT / "docs" / "analysts.md").read_text()
     queries = [
         query
@@ -50,6 +40,6 @@ def test_every_query_of_the_analysts_page_runs(published: Small) -> None:
     assert len(queries) > 5
     for query in queries:
         try:
-            published.rows(query)
+            refreshed.rows(query)
         except duckdb.Error as error:
             pytest.fail(f"{query}: {error}")

@@ -7,32 +7,21 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.reports import PUBLISHED
 from quality import gate, marts
 from quality.gate import Verdict
 from quality.suite import Suite
 from tests.quality.conftest import failed, result
-from tests.refresh.conftest import FEEDS, fill
 from tests.refresh.small import Small
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Small:
-    """A small publisher, really refreshed: its marts are what the rules are held against."""
-    small = Small(tmp_path_factory.mktemp("gate") / "small", FEEDS)
-    fill(small)
-    assert small.refresh(tests=False).verdict == PUBLISHED
-    return small
-
-
 @pytest.fixture
-def candidate(published: Small, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def candidate(refreshed: Small, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published marts once more as the next candidate, beside warehouse and last version."""
     for name in ("candidate", "last"):
-        shutil.copyfile(published.home.published / "marts.duckdb", tmp_path / f"{name}.duckdb")
+        shutil.copyfile(refreshed.home.published / "marts.duckdb", tmp_path / f"{name}.duckdb")
     with duckdb.connect(str(tmp_path / "candidate.duckdb")) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        connection.execute(f"attach '{published.home.warehouse}' as warehouse (read_only)")
+        connection.execute(f"attach '{refreshed.home.warehouse}' as warehouse (read_only)")
         connection.execute(f"attach '{tmp_path / 'last.duckdb'}' as last")
         yield connection
 

@@ -72,6 +72,15 @@ class Small:
         os.utime(path, (modified_at.timestamp(), modified_at.timestamp()))
         return path
 
+    def copied(self, folder: Path) -> "Small":
+        """A copy of the publisher in another folder, with the same times of its files."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        other = object.__new__(Small)
+        other.__dict__ |= self.__dict__
+        other.folder, other.path, other.data = folder, folder / "publisher.yml", folder / "data"
+        other.home = Home(folder / "home")
+        return other
+
     def opened(self, **asked: Any) -> AbstractContextManager[Refresh]:
         """The refresh of this publisher, to run its steps one by one."""
         return refresh.opened(self.home, publisher.load(self.path), **asked)

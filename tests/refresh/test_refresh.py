@@ -35,22 +35,22 @@ def test_a_refresh_publishes_what_each_customer_is_worth(small: Small) -> None:
     ]
 
 
-def test_nothing_new_publishes_nothing(small: Small) -> None:
-    small.refresh(tests=False)
+def test_nothing_new_publishes_nothing(published: Small) -> None:
+    small = published
     before = sorted(small.home.published.iterdir())
     assert small.refresh(tests=False).verdict == NOTHING_NEW
     assert sorted(small.home.published.iterdir()) == before
 
 
-def test_raw_identifiers_are_nowhere_in_the_home(small: Small) -> None:
-    small.refresh(tests=False)
+def test_raw_identifiers_are_nowhere_in_the_home(published: Small) -> None:
+    small = published
     for path in small.home.root.rglob("*"):
         if path.is_file():
             assert b"liisa@" not in path.read_bytes(), path
 
 
-def test_a_corrected_bill_changes_only_its_day(small: Small) -> None:
-    small.refresh(tests=False)
+def test_a_corrected_bill_changes_only_its_day(published: Small) -> None:
+    small = published
     small.add("ad_revenue", bill("2024-03-02", 7))
     assert small.refresh(tests=False).verdict == PUBLISHED
     assert small.rows(
@@ -60,8 +60,8 @@ def test_a_corrected_bill_changes_only_its_day(small: Small) -> None:
     assert small.rows("select sum(visitor_value) from customer_value") == [(16,)]
 
 
-def test_a_visitor_who_logs_in_later_takes_his_past_along(small: Small) -> None:
-    small.refresh(tests=False)
+def test_a_visitor_who_logs_in_later_takes_his_past_along(published: Small) -> None:
+    small = published
     small.add(
         "events", page_view("e5", "v2", "2024-03-03T10:00:00Z", account_id="matti@example.fi")
     )
@@ -103,8 +103,8 @@ def test_what_is_not_configured_is_null_and_never_zero(tmp_path: "Path") -> None
     assert small.rows("select row_count from data_assets where feed = 'events'") == [(None,)]
 
 
-def test_every_column_of_every_mart_is_described_in_the_published_file(small: Small) -> None:
-    small.refresh(tests=False)
+def test_every_column_of_every_mart_is_described_in_the_published_file(published: Small) -> None:
+    small = published
     assert (
         small.rows(
             "select table_name, column_name from duckdb_columns() "
@@ -144,14 +144,14 @@ def _away(*arguments: object) -> None:
     raise SystemFailure("the share is not mounted.")
 
 
-def test_readers_cannot_write_to_what_is_published(small: Small) -> None:
-    small.refresh(tests=False)
+def test_readers_cannot_write_to_what_is_published(published: Small) -> None:
+    small = published
     with pytest.raises(duckdb.Error):
         small.rows("create table mine (a integer)")
 
 
-def test_a_closed_month_stays_beside_its_restatement_as_it_was_published(small: Small) -> None:
-    small.refresh(tests=False)
+def test_a_closed_month_stays_beside_its_restatement_as_it_was_published(published: Small) -> None:
+    small = published
     months = (
         "select month::varchar, economic_past_value, economic_past_value_at_close, "
         "closed_on::varchar from customer_value_monthly where economic_past_value <> 0 or "

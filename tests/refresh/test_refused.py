@@ -27,12 +27,6 @@ def by_dagster(small: Small) -> Refresh:
     )
 
 
-@pytest.fixture
-def published(small: Small) -> Small:
-    assert small.refresh(tests=False).verdict == PUBLISHED
-    return small
-
-
 def step_by_step(small: Small) -> Refresh:
     """The same steps without Dagster and dbt's tests."""
     return small.refresh(tests=False)

@@ -11,12 +11,17 @@ from tests.refresh.small import Small, bill
 
 
 @pytest.fixture
-def twice(small: Small) -> Small:
+def twice(published_twice: Small, tmp_path: Path) -> Small:
     """Published twice: 14 euros of advertising, then 16."""
-    assert small.refresh(tests=False).verdict == PUBLISHED
-    small.add("ad_revenue", bill("2024-03-02", 7))
-    assert small.refresh(tests=False).verdict == PUBLISHED
-    return small
+    return published_twice.copied(tmp_path / "twice")
+
+
+@pytest.fixture(scope="module")
+def published_twice(refreshed: Small, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    made = refreshed.copied(tmp_path_factory.mktemp("twice") / "small")
+    made.add("ad_revenue", bill("2024-03-02", 7))
+    assert made.refresh(tests=False).verdict == PUBLISHED
+    return made
 
 
 def arvo(small: Small, *arguments: str) -> int:
