@@ -69,6 +69,48 @@ def doubled_row(site: Site) -> None:
 
 
 @MARTS.fault(
+    "a payment lost, and all that adds up to it lowered by as much",
+    "customer_value_monthly, customer_value, customer_equity",
+    REFUSED,
+    "reconciliation, past_value_is_payments: What customers have paid is what the payments ledger",
+)
+def lost_payment(site: Site) -> None:
+    site.warehouse(
+        """
+        create temp table lost as
+        select customer_id, month, economic_past_value as paid from marts.customer_value_monthly
+        where economic_past_value > 0 order by all limit 1;
+        delete from marts.customer_value_monthly as monthly using lost
+        where monthly.customer_id = lost.customer_id and monthly.month = lost.month;
+        update marts.customer_value as value set
+            economic_past_value = economic_past_value - paid,
+            observed_value = observed_value - paid,
+            engagement_value = engagement_value - paid
+        from lost where value.customer_id = lost.customer_id;
+        update marts.customer_equity as equity set
+            economic_past_value = economic_past_value - if(equity.month = lost.month, paid, 0),
+            economic_past_value_to_date = economic_past_value_to_date - paid,
+            customer_equity = customer_equity - paid
+        from lost where equity.month >= lost.month
+        """
+    )
+
+
+@MARTS.fault(
+    "a row of the advertising bill lost",
+    "visitor_value_daily",
+    REFUSED,
+    "reconciliation, billed_revenue_is_bills: Advertising revenue is what was billed",
+)
+def lost_bill(site: Site) -> None:
+    site.warehouse(
+        "delete from marts.visitor_value_daily where (day, placement, device) = (select "
+        "(day, placement, device) from marts.visitor_value_daily where billed_revenue > 0 "
+        "order by all limit 1)"
+    )
+
+
+@MARTS.fault(
     "a referral lost",
     "social_value",
     REFUSED,
