@@ -125,7 +125,9 @@ headrooms as (
     select
         ranked.*,
         greatest(
-            coalesce(comparable.usual_economic_value - ranked.economic_future_value, 0), 0
+            coalesce(
+                comparable.usual_economic_value - ranked.economic_future_value, 0
+            ), 0
         ) as economic_headroom,
         greatest(
             coalesce(comparable.usual_visitor_value - ranked.visitor_value, 0), 0
@@ -221,18 +223,13 @@ final as (
             when value_to_grow = 'social'
                 then concat(habit, ', brings few others: thank and ask again')
             when value_to_grow = 'visitor' and activity_band = 'none'
-                then concat(habit, ', brought less advertising than others: invite back')
+                then concat(habit, ', brings little advertising: invite back')
             when value_to_grow = 'visitor'
-                then concat(
-                    habit,
-                    ', sees less advertising than others who do: show what to read next'
-                )
+                then concat(habit, ', sees few pages: show what to read next')
             when kind = 'visitor'
                 then concat(habit, ', never registered: ask to register')
             when segment = 'subscriber'
-                then concat(
-                    habit, ', pays less or may leave sooner: offer a longer or larger plan'
-                )
+                then concat(habit, ', pays less than others: offer a larger plan')
             when segment = 'former_subscriber'
                 then concat(habit, ', left: win back')
             else concat(habit, ', never subscribed: offer a subscription')

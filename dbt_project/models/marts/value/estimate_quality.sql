@@ -1,4 +1,4 @@
-{# Every model in estimates/ that holds an estimate against what came true; a new one is a name. #}
+{# Every model in estimates/ that holds estimates against what came true. #}
 {% set qualities = ['quality_churn', 'quality_contractual', 'quality_purchases'] %}
 
 with
