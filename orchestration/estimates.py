@@ -32,6 +32,19 @@ FIT_COLUMNS: Mapping[str, pa.DataType] = {
     "method": pa.string(),
     "reason": pa.string(),
 }
+# What a hold-out showed, a row a measure: what the mart `estimate_quality` unites.
+QUALITY_COLUMNS: Mapping[str, pa.DataType] = {
+    "estimator": pa.string(),
+    "segment": pa.string(),
+    "measure": pa.string(),
+    "value": pa.float64(),
+    "naive_value": pa.float64(),
+    "n": pa.float64(),
+    "calibration_end": pa.date32(),
+    "holdout_end": pa.date32(),
+    "is_used": pa.bool_(),
+    "reason": pa.string(),
+}
 # The segment of a fit over all customers.
 EVERYBODY = "(all)"
 # What a fit saw: everything up to the as-of day, or up to the calibration end alone.

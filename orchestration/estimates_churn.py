@@ -17,6 +17,7 @@ from orchestration.estimates import (
     CALIBRATION,
     CURRENT,
     EVERYBODY,
+    QUALITY_COLUMNS,
     Estimated,
     fit_table,
     ordered,
@@ -46,18 +47,6 @@ FOLDS = 5
 # On fewer who left, or stayed, a hold-out tells nothing.
 NEEDED_TO_JUDGE = 20
 
-QUALITY_COLUMNS: Mapping[str, pa.DataType] = {
-    "estimator": pa.string(),
-    "segment": pa.string(),
-    "measure": pa.string(),
-    "value": pa.float64(),
-    "naive_value": pa.float64(),
-    "n": pa.float64(),
-    "calibration_end": pa.date32(),
-    "holdout_end": pa.date32(),
-    "is_used": pa.bool_(),
-    "reason": pa.string(),
-}
 # How a hold-out may have been chosen, by what int_churn_examples calls it.
 LATER = "later_periods"
 JUDGED_ON = {

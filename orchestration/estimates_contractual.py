@@ -19,6 +19,7 @@ import pyarrow as pa
 from orchestration.estimates import (
     CALIBRATION,
     CURRENT,
+    QUALITY_COLUMNS,
     Estimated,
     by_segment,
     fit_table,
@@ -50,18 +51,6 @@ DISCOUNTS = {"derl_low": "high", "derl_base": "base", "derl_high": "low"}
 # Rates whose lifetimes can be summed up (sbg.residual_lifetime).
 SMALLEST_DISCOUNT = 1e-5
 
-QUALITY_COLUMNS: Mapping[str, pa.DataType] = {
-    "estimator": pa.string(),
-    "segment": pa.string(),
-    "measure": pa.string(),
-    "value": pa.float64(),
-    "naive_value": pa.float64(),
-    "n": pa.float64(),
-    "calibration_end": pa.date32(),
-    "holdout_end": pa.date32(),
-    "is_used": pa.bool_(),
-    "reason": pa.string(),
-}
 CURVE_COLUMNS: Mapping[str, pa.DataType] = {
     "segment": pa.string(),
     "period": pa.int64(),

@@ -17,6 +17,7 @@ from orchestration.estimates import (
     CALIBRATION,
     CURRENT,
     EVERYBODY,
+    QUALITY_COLUMNS,
     Estimated,
     fit_table,
     fits,
@@ -35,18 +36,6 @@ RATE = "cohort_rate"
 # Below so many customers who came back the error of a mean value is chance.
 JUDGED = 30
 DAYS_A_WEEK = 7
-QUALITY_COLUMNS: Mapping[str, pa.DataType] = {
-    "estimator": pa.string(),
-    "segment": pa.string(),
-    "measure": pa.string(),
-    "value": pa.float64(),
-    "naive_value": pa.float64(),
-    "n": pa.float64(),
-    "calibration_end": pa.date32(),
-    "holdout_end": pa.date32(),
-    "is_used": pa.bool_(),
-    "reason": pa.string(),
-}
 CURVE_COLUMNS: Mapping[str, pa.DataType] = {
     "frequency": pa.int64(),
     "age_days": pa.int64(),
