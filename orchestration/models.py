@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration import settings, warehouse
+from orchestration import metrics, settings, warehouse
 from orchestration.errors import SystemFailure
 from orchestration.settings import Home
 from orchestration.warehouse import Plan
@@ -43,6 +43,8 @@ def environment(home: Home) -> dict[str, str]:
         "ARVO_WAREHOUSE": str(home.warehouse),
         "ARVO_MEMORY_LIMIT": settings.memory_limit(),
         "ARVO_THREADS": str(settings.threads()),
+        # The files a model cannot list: int_metric_days unites them.
+        "ARVO_METRICS": " ".join(metrics.metrics()),
         # Sums of floating-point numbers depend on how many threads share them; and a fit's are so
         # short that threads waiting for one another take twenty times as long.
         "OPENBLAS_NUM_THREADS": "1",
@@ -68,7 +70,47 @@ def build_arguments(planned: Plan) -> list[str]:
 
 def unchanged_models(planned: Plan) -> list[str]:
     """Models that need not be built, because none of their inputs changed; parents first."""
-    return [node["name"] for node in _unchanged(planned) if node["resource_type"] == "model"]
+    return [node["name"] for node in _unchanged(planned) if _is_built(node)]
+
+
+def _is_built(node: Mapping[str, Any]) -> bool:
+    """Whether a node is a model with a relation of its own; an ephemeral one is part of others."""
+    is_model: bool = node["resource_type"] == "model"
+    return is_model and node["config"]["materialized"] != "ephemeral"
+
+
+def feeds_of_metrics() -> dict[str, list[str]]:
+    """The feeds each metric is reckoned from, as the graph of the models has it.
+
+    A model may say itself which feeds its rows tell of (config.meta.feeds): the months that there
+    are come from several, and say nothing of them.
+    """
+    manifest = json.loads(manifest_path().read_text())
+    parents: Mapping[str, Sequence[str]] = manifest["parent_map"]
+    said = {
+        unique_id: node["config"]["meta"]["feeds"]
+        for unique_id, node in manifest["nodes"].items()
+        if "feeds" in node["config"].get("meta", {})
+    }
+    names = {
+        unique_id: "events" if source["name"] == "all_events" else source["name"]
+        for unique_id, source in manifest["sources"].items()
+        if source["source_name"] == "landing" or source["name"] == "all_events"
+    }
+    found = {}
+    for metric in metrics.metrics():
+        reached, ahead, feeds = set[str](), [f"model.arvo.{metric}"], set[str]()
+        while ahead:
+            unique_id = ahead.pop()
+            if unique_id in names:
+                feeds.add(names[unique_id])
+            if unique_id in said:
+                feeds.update(said[unique_id])
+            elif unique_id not in reached:
+                reached.add(unique_id)
+                ahead += parents.get(unique_id, ())
+        found[metric] = sorted(feeds)
+    return found
 
 
 def _unchanged(planned: Plan) -> list[Mapping[str, Any]]:

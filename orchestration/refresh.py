@@ -22,6 +22,7 @@ from orchestration import (
     batches,
     homes,
     landing,
+    models,
     pseudonyms,
     reports,
     settings,
@@ -367,6 +368,7 @@ def prepare_models(run: Refresh) -> Plan:
             {"refresh_id": run.refresh_id, "started_at": run.started_at},
             reports.history(run.home),
             _serving(run.home),
+            models.feeds_of_metrics(),
         )
         kind = "everything" if run.planned.is_full else "what changed"
         days = len(run.planned.pending_days)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import batches, settings
+from orchestration import batches, metrics, settings
 from orchestration.batches import Manifest
 from orchestration.contracts import Contract, contracts
 from orchestration.errors import SystemFailure
@@ -27,7 +27,17 @@ from orchestration.sources.files import literal
 # Feeds whose rows of a day decide what the event-grain models hold of that day.
 DAILY_FEEDS = ("events", "ad_revenue")
 # Tables of the schema `landing` that tell something else in every run.
-TOLD_ANEW = ("batches", "daily_rows", "quarantine", "refreshes", "quality_results")
+TOLD_ANEW = (
+    "batches",
+    "daily_rows",
+    "quarantine",
+    "refreshes",
+    "quality_results",
+    "published_refreshes",
+    "published_metric_values",
+    "published_restatements",
+    "unpublished_days",
+)
 # A statement a row would take DuckDB longer than the models of a small publisher.
 ROWS_A_STATEMENT = 500
 STATE_TABLES = """
@@ -266,6 +276,7 @@ def expose(
     refresh: Mapping[str, object],
     history: Mapping[str, Sequence[tuple[object, ...]]],
     serving: Path | None,
+    feeds_of_metrics: Mapping[str, Sequence[str]],
 ) -> None:
     """Makes the schema `landing` of this run.
 
@@ -278,6 +289,7 @@ def expose(
         refresh: refresh_id and started_at of this run.
         history: Rows of earlier refreshes for `refreshes` and `quality_results`.
         serving: The version readers have, whose closed months stay as they were published.
+        feeds_of_metrics: The feeds each metric is reckoned from.
     """
     for contract in contracts().values():
         days = planned.pending_days if not planned.is_full else None
@@ -304,7 +316,9 @@ def expose(
     _expose_quarantine(connection, home, wanted)
     for name, columns in HISTORY_COLUMNS.items():
         replace_table(connection, f"landing.{name}", columns, history.get(name, ()))
+    _expose_metrics(connection, feeds_of_metrics)
     _expose_published(connection, serving)
+    _expose_unpublished(connection, wanted, serving)
 
 
 HISTORY_COLUMNS = {
@@ -336,6 +350,30 @@ KEPT_OF_PUBLISHED = {
         "social_value decimal(18, 4)",
         "true",
     ),
+    "published_refreshes": (
+        "refreshes",
+        "refresh_id varchar, as_of_day date",
+        "verdict = 'published'",
+    ),
+    "published_files": ("landed_files", "feed varchar, batch_id varchar", "true"),
+    # What was still running has been replaced, not restated.
+    "published_metric_values": (
+        "metric_values",
+        "metric varchar, period varchar, period_start date, period_end date, "
+        "segment_type varchar, segment varchar, numerator decimal(28, 6), "
+        "denominator decimal(28, 6), n bigint, value double",
+        "is_complete",
+    ),
+    "published_restatements": (
+        "restatements",
+        "refresh_id varchar, as_of_day date, previous_refresh_id varchar, metric varchar, "
+        "period varchar, period_start date, period_end date, segment_type varchar, "
+        "segment varchar, previous_value double, value double, change double, "
+        "previous_numerator decimal(28, 6), numerator decimal(28, 6), "
+        "previous_denominator decimal(28, 6), denominator decimal(28, 6), cause varchar, "
+        "file_count bigint, files varchar",
+        "true",
+    ),
 }
 
 
@@ -362,6 +400,52 @@ def _expose_published(connection: duckdb.DuckDBPyConnection, serving: Path | Non
                 )
     finally:
         connection.execute("detach serving")
+
+
+def _expose_unpublished(
+    connection: duckdb.DuckDBPyConnection, wanted: Inputs, serving: Path | None
+) -> None:
+    """The days of the batches that the version readers have does not hold."""
+    held = set(connection.execute("from landing.published_files").fetchall())
+    rows = [
+        (m.feed, m.batch_id, m.source_name, day)
+        for ms in wanted.manifests.values()
+        for m in ms
+        if serving is not None and (m.feed, m.batch_id) not in held
+        for day in m.days or (None,)
+    ]
+    replace_table(
+        connection,
+        "landing.unpublished_days",
+        "feed varchar, batch_id varchar, source_name varchar, day date",
+        rows,
+    )
+
+
+def _expose_metrics(
+    connection: duckdb.DuckDBPyConnection, feeds_of_metrics: Mapping[str, Sequence[str]]
+) -> None:
+    replace_table(
+        connection,
+        "landing.metrics",
+        "metric varchar, label varchar, meaning varchar, unit varchar, direction varchar, "
+        "kind varchar, grain varchar, measures varchar, owner varchar, minimum_n bigint, "
+        "window_days bigint, segment_types varchar, feeds varchar, deprecated varchar",
+        [
+            (each.name, each.label, each.meaning, each.unit, each.direction, each.kind)
+            + (each.grain, each.measures, each.owner, each.minimum_n)
+            + (each.window_days if each.kind == "ratio" and each.grain == "day" else None,)
+            + (", ".join(each.segment_types) or None,)
+            + (", ".join(feeds_of_metrics[each.name]), each.deprecated or None)
+            for each in metrics.metrics().values()
+        ],
+    )
+    replace_table(
+        connection,
+        "landing.metric_feeds",
+        "metric varchar, feed varchar",
+        [(name, feed) for name, feeds in feeds_of_metrics.items() for feed in feeds],
+    )
 
 
 def _expose_feed(

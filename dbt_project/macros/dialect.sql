@@ -177,3 +177,14 @@
 {% macro spark__each_number(first_number, last_number) -%}
     explode(sequence({{ first_number }}, {{ last_number }}))
 {%- endmacro %}
+
+{# The distinct texts in their order, in one line. #}
+{% macro listed(value) -%}
+    {{ adapter.dispatch('listed')(value) }}
+{%- endmacro %}
+{% macro default__listed(value) -%}
+    string_agg(distinct {{ value }}, ', ' order by {{ value }})
+{%- endmacro %}
+{% macro spark__listed(value) -%}
+    array_join(sort_array(collect_set({{ value }})), ', ')
+{%- endmacro %}

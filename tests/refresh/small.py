@@ -156,7 +156,13 @@ class Small:
 
 
 # What landing holds, and when it was refreshed, depends on how the rows arrived.
-TELL_OF_REFRESHES = ("refreshes", "quality_results", "data_assets")
+TELL_OF_REFRESHES = (
+    "refreshes",
+    "quality_results",
+    "data_assets",
+    "landed_files",
+    "restatements",
+)
 # What data_assets tells of the rows alone.
 OF_ROWS = "feed, is_configured, first_day, last_day, days_covered, days_missing, freshness_days"
 
