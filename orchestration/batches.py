@@ -216,12 +216,12 @@ def part_paths(
     home: Home, manifests: Iterable[Manifest], days: Container[dt.date] | None = None
 ) -> list[str]:
     """Files of the batches that no archive holds; of days only, where rows are kept by day."""
-    return [
-        str(home.landing / m.feed / m.batch_id / part.name)
+    return _typical_first(
+        (str(home.landing / m.feed / m.batch_id / part.name), part.row_count)
         for m in manifests
         for part in m.parts
         if days is None or part.day is None or part.day in days
-    ]
+    )
 
 
 def archive_paths(
@@ -229,12 +229,29 @@ def archive_paths(
 ) -> list[str]:
     """Files of the archives that hold these batches; they hold rows of others, too."""
     archives = {(m.feed, m.archive) for m in manifests if m.archive is not None}
-    return sorted(
-        str(home.landing / feed / archive.name / part.name)
-        for feed, archive in archives
-        for part in archive.parts
-        if days is None or part.day is None or part.day in days
+    return _typical_first(
+        sorted(
+            (str(home.landing / feed / archive.name / part.name), part.row_count)
+            for feed, archive in archives
+            for part in archive.parts
+            if days is None or part.day is None or part.day in days
+        )
     )
+
+
+def _typical_first(files: Iterable[tuple[str, int]]) -> list[str]:
+    """The paths of files with so many rows each, one of the mean length first.
+
+    DuckDB plans as if all files were as long as the first. A late event in a file of its own as
+    the first of a year made it keep all events in memory to look up their few repeats.
+    """
+    listed = list(files)
+    if not listed:
+        return []
+    mean = sum(count for _, count in listed) / len(listed)
+    typical = min(range(len(listed)), key=lambda place: abs(listed[place][1] - mean))
+    listed.insert(0, listed.pop(typical))
+    return [path for path, _ in listed]
 
 
 def quarantine_sql(home: Home, manifests: Sequence[Manifest]) -> str | None:

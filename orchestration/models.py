@@ -60,7 +60,8 @@ def build_arguments(planned: Plan) -> list[str]:
     names = [
         "fqn:" + ".".join(node["fqn"])
         for node in _unchanged(planned)
-        if node["resource_type"] in ("model", "test")
+        # A part of a model that is built is built with it.
+        if _is_built(node) or node["resource_type"] == "test"
     ]
     if not names:
         return arguments

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from orchestration import batches, landing, publisher
+from orchestration import batches, landing, publisher, warehouse
 from orchestration.contracts import contracts
 from orchestration.errors import ConfigurationError, RefusedError
 from orchestration.landing import Landed
@@ -379,3 +380,20 @@ def test_a_text_that_is_right_in_its_encoding_is_never_taken_for_another(site: S
     site.write("c.csv", "content_id,title\na,Järvi\n".encode("cp1252"))
     site.land("content", "c.csv", options={"encoding": "cp1252"})
     assert site.rows("content", "title") == [("Järvi",)]
+
+
+def test_a_query_over_a_feed_is_planned_with_about_as_many_rows_as_it_has(site: Site) -> None:
+    # A late event alone in a file; DuckDB takes the first file's length for that of all.
+    for number, count in enumerate([1, 1000, 1000, 1, 1000]):
+        at = f"2024-05-{10 + number}T10:00:00Z"
+        rows = (f"{number}-{row},{at},v,page_view\n" for row in range(count))
+        site.write(
+            f"events{number}.csv", "event_id,occurred_at,visitor_id,event_type\n" + "".join(rows)
+        )
+    site.land("events", "events*.csv")
+    manifests = sorted(batches.committed(site.home, "events"), key=lambda m: m.landed_count)
+    sql = warehouse.feed_sql(contracts()["events"], site.home, manifests)
+    plan = duckdb.connect().execute(f"explain select event_id from ({sql})").fetchall()[0][1]
+    told = re.search(r"Read Parquet.*?~([\d,]+) rows", plan, re.S)
+    assert told is not None
+    assert 3003 / 2 < int(told[1].replace(",", "")) < 3003 * 2

@@ -193,6 +193,10 @@ def invoke(home: Home, arguments: Sequence[str], target: Path) -> bool:
     from dbt.cli.main import dbtRunner
 
     manifest = _manifest()
+    for node in manifest.nodes.values():
+        # What the invocation before noted: dbt would take the ephemeral parts for written in.
+        if getattr(node, "extra_ctes", None):
+            node.extra_ctes, node.extra_ctes_injected = [], False
     settings.export(models.environment(home))
     project = str(settings.dbt_project_dir())
     where = ["--project-dir", project, "--profiles-dir", project]
