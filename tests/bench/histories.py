@@ -25,7 +25,7 @@ from tests.refresh.small import Small
 KEY = "0123456789abcdef0123456789abcdef"
 REBUILT_EVERY = 4
 # Small models gain nothing from threads, and nobody reads the logs.
-FRUGAL = {"ARVO_THREADS": "1", "DBT_LOG_LEVEL_FILE": "none"}
+FRUGAL = {"ARVO_THREADS": "1"}
 
 
 @dataclass
