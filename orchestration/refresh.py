@@ -269,17 +269,53 @@ def looks_new(home: Home, publisher: Publisher) -> bool:
     What cannot be read looks like nothing new: the refresh will say what is wrong.
     """
     with suppress(ArvoError, OSError):
-        for feed, config in publisher.feeds.items():
-            landed = {
-                (m.source_path, m.source_size, m.source_modified_ns)
-                for m in batches.committed(home, feed)
-                if m.mapping == config.fingerprint
-            }
-            for path in files.find(config.files):
-                found = path.stat()
-                if (str(path), found.st_size, found.st_mtime_ns) not in landed:
-                    return True
+        return _holds_new_files(home, publisher)
     return False
+
+
+def _holds_new_files(home: Home, publisher: Publisher) -> bool:
+    for feed, config in publisher.feeds.items():
+        landed = {
+            (m.source_path, m.source_size, m.source_modified_ns)
+            for m in batches.committed(home, feed)
+            if m.mapping == config.fingerprint
+        }
+        for path in files.find(config.files):
+            found = path.stat()
+            if (str(path), found.st_size, found.st_mtime_ns) not in landed:
+                return True
+    return False
+
+
+def with_nothing_new(
+    home: Home,
+    publisher: Publisher,
+    *,
+    as_of: dt.date | None,
+    say: Callable[[str], None],
+) -> Refresh | None:
+    """The whole of a refresh that finds nothing new; None where there is, or may be, work.
+
+    It needs neither Dagster nor dbt, which take seconds to load and to note that nothing happened.
+
+    Raises:
+        SystemFailure: Another refresh holds the lock, or the clock was set back.
+    """
+    try:
+        if reports.last_published_key(home) is None or _holds_new_files(home, publisher):
+            return None
+        told = [landed_line(Landed(feed, (), 0)) for feed in publisher.feeds]
+        with opened(home, publisher, as_of=as_of, say=told.append) as run:
+            is_idle = not has_work(run)
+            # What did nothing leaves no report.
+            run.verdict = NOTHING_NEW
+    except (ConfigurationError, OSError):
+        return None
+    if not is_idle:
+        return None
+    for line in told:
+        say(line)
+    return run
 
 
 def new_id(started_at: dt.datetime, newest: str = "") -> str:

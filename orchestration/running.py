@@ -48,6 +48,8 @@ def refresh(
 ) -> "Refresh":
     """Runs the job `refresh` in this process; its run is seen in Dagster's page afterwards.
 
+    With nothing new there is no run.
+
     Returns:
         The refresh, ended: published, nothing new, refused or failed.
 
@@ -56,8 +58,12 @@ def refresh(
     """
     prepare(home, stated)
     from orchestration.examiner import Examiner
-    from orchestration.refresh import looks_new
+    from orchestration.refresh import looks_new, with_nothing_new
 
+    if not is_full and not accepted:
+        idle = with_nothing_new(home, stated, as_of=as_of, say=say)
+        if idle is not None:
+            return idle
     examiner = Examiner()
     if is_full or looks_new(home, stated):
         examiner.start()

@@ -37,7 +37,7 @@ EVENT_MODELS = (
     "int_visitor_days",
 )
 AFTER_LANDING = ("prepare", "gate in", "model", "gate out", "publish")
-IMPORTS = "import dagster, dagster_dbt, orchestration.definitions"
+IMPORTS = "import orchestration.cli, orchestration.running, orchestration.refresh"
 SCRIPT = Path(__file__).parent / "event_grain.sql"
 # The columns of the events that the script reads.
 READ = (
@@ -301,8 +301,8 @@ def fixed(home: Path) -> None:
         steps = sum(nothing.result["steps"].values())
         rest = nothing.seconds - imports.seconds - steps
         print(
-            f"- {nothing.seconds:.1f} s: imports {imports.seconds:.1f} s, arvo's own steps "
-            f"{steps:.1f} s, Dagster and the rest {rest:.1f} s"
+            f"- {nothing.seconds:.2f} s: imports {imports.seconds:.2f} s, its steps {steps:.2f} s, "
+            f"the rest {rest:.2f} s"
         )
     print()
 

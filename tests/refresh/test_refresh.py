@@ -1,16 +1,20 @@
 """What a refresh leaves for its readers."""
 
+import datetime as dt
+import subprocess
+import sys
 from dataclasses import replace
 
 import duckdb
 import pytest
 
-from orchestration import landing, refresh
+from orchestration import landing, publisher, refresh
 from orchestration.errors import SystemFailure
 from orchestration.examiner import Judge
 from orchestration.reports import FAILED, NOTHING_NEW, PUBLISHED
 from orchestration.settings import Home
 from quality.gate import Verdict
+from tests.refresh.conftest import FEEDS
 from tests.refresh.small import Small, bill, build, page_view, payment
 
 
@@ -40,6 +44,58 @@ def test_nothing_new_publishes_nothing(published: Small) -> None:
     before = sorted(small.home.published.iterdir())
     assert small.refresh(tests=False).verdict == NOTHING_NEW
     assert sorted(small.home.published.iterdir()) == before
+
+
+# Run in a process of its own: this one has loaded everything.
+NOTHING_NEW_AT_ONCE = """
+import sys
+from orchestration.cli import main
+code = main(["refresh", "--publisher", sys.argv[1], "--home", sys.argv[2]])
+sys.exit(code or bool({"dagster", "dbt", "great_expectations"} & sys.modules.keys()))
+"""
+
+
+def test_nothing_new_is_told_without_loading_dagster_or_dbt(refreshed: Small) -> None:
+    reports = sorted(refreshed.home.reports.iterdir())
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", NOTHING_NEW_AT_ONCE, refreshed.path, refreshed.home.root],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.splitlines()
+    assert told[:5] == [f"land     {feed}: nothing new" for feed in FEEDS]
+    assert told[5] == "plan     nothing new since the published version"
+    assert told[6].startswith("nothing new as of 2024-03-02")
+    assert sorted(refreshed.home.reports.iterdir()) == reports
+
+
+@pytest.mark.parametrize(
+    "what", ["a file", "another as-of day", "another assumption", "another mapping"]
+)
+def test_what_may_be_new_is_left_to_the_whole_refresh(refreshed: Small, what: str) -> None:
+    stated = publisher.load(refreshed.path)
+    as_of = None
+    if what == "a file":
+        path = refreshed.add("ad_revenue", bill("2024-03-02", 7))
+        try:
+            assert refresh.with_nothing_new(refreshed.home, stated, as_of=None, say=print) is None
+        finally:
+            path.unlink()
+        return
+    if what == "another as-of day":
+        as_of = dt.date(2024, 3, 1)
+    elif what == "another assumption":
+        stated = replace(stated, assumptions=stated.assumptions[:-1])
+    else:
+        feeds = {f: replace(c, where="true") for f, c in stated.feeds.items()}
+        stated = replace(stated, feeds=feeds)
+    reports = sorted(refreshed.home.reports.iterdir())
+    told: list[str] = []
+    done = refresh.with_nothing_new(refreshed.home, stated, as_of=as_of, say=told.append)
+    assert (done, told) == (None, [])
+    assert sorted(refreshed.home.reports.iterdir()) == reports
 
 
 def test_raw_identifiers_are_nowhere_in_the_home(published: Small) -> None:

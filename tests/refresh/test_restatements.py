@@ -1,7 +1,6 @@
 """A late file arrives: what readers had before is told beside what stands now, value by value."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
