@@ -56,7 +56,7 @@ POLL_SECONDS = 0.005
 # Between two reads of a reader.
 READ_SECONDS = 0.3
 # The marts that tell of refreshes differ by how often one was killed; all others may not.
-OF_REFRESHES = versions.OPERATIONS
+OF_REFRESHES = (*versions.OPERATIONS, "restatements")
 # What a refresh prints when a step is done, and the step that is then under way.
 UNDER_WAY = {
     "start": "landing",
