@@ -28,10 +28,12 @@ final as (
         visitor_id,
         account_id,
         event_type,
-        count(*) as event_count
+        content_id,
+        count(*) as event_count,
+        max(occurred_at) as last_at
     from events
     where event_type not in ('page_view', 'heartbeat')
-    group by day, visitor_id, account_id, event_type
+    group by day, visitor_id, account_id, event_type, content_id
 
 )
 

@@ -1,17 +1,28 @@
 with
 
+refresh as (
+
+    select * from {{ source('run', 'refresh') }}
+
+),
+
+mrr as (
+
+    select * from {{ ref('mrr_monthly') }}
+
+),
+
 final as (
 
     select
-        {{ day_of_month('months.month') }} as day,
+        {{ day_of_month('mrr.month') }} as day,
         case when mrr.plan = '(all plans)' then 'all' else 'plan' end as segment_type,
         case when mrr.plan = '(all plans)' then '(all)' else mrr.plan end as segment,
         mrr.end_mrr as numerator,
         null as denominator,
         mrr.paying_customers as n
-    from {{ ref('mrr_monthly') }} as mrr
-    inner join {{ ref('int_months') }} as months on mrr.month = months.month
-    cross join {{ source('run', 'refresh') }} as refresh
+    from mrr
+    cross join refresh
 
 )
 

@@ -121,16 +121,9 @@ final as (
         cast(active_days_30d - active_days_prior_30d as bigint)
             as active_days_change_30d,
         cast(page_views_cap as double) as page_views_cap,
-        case
-            when active_days_30d = 0 or page_views_30d = 0 then 0.0
-            else round(
-                    100.0
-                    * sqrt(active_days_30d / 30.0)
-                    * sqrt(least(page_views_30d, page_views_cap) / page_views_cap)
-                    * exp(-recency_days / 14.0),
-                    4
-                )
-        end as rfv_score,
+        {{ rfv_score(
+            'active_days_30d', 'page_views_30d', 'page_views_cap', 'recency_days'
+        ) }} as rfv_score,
         case
             when active_days_30d = 0 then 'none'
             when active_days_30d = 1 then '1'

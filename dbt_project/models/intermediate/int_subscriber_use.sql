@@ -1,0 +1,60 @@
+with
+
+mrr as (
+
+    select * from {{ ref('int_mrr') }}
+
+),
+
+readers as (
+
+    select * from {{ ref('int_month_readers') }}
+
+),
+
+known as (
+
+    select distinct month from readers
+
+),
+
+paying as (
+
+    -- Who has two plans is a customer of both, and one of all.
+    select
+        customer_id,
+        month,
+        'plan' as segment_type,
+        plan as segment
+    from mrr
+
+    union
+
+    select
+        customer_id,
+        month,
+        'all' as segment_type,
+        '(all)' as segment
+    from mrr
+
+),
+
+final as (
+
+    select
+        paying.month,
+        paying.segment_type,
+        paying.segment,
+        count(*) as paying_customers,
+        count(readers.customer_id) as active_customers
+    from paying
+    inner join known on paying.month = known.month
+    left join readers
+        on
+            paying.customer_id = readers.customer_id
+            and paying.month = readers.month
+    group by paying.month, paying.segment_type, paying.segment
+
+)
+
+select * from final

@@ -1,0 +1,39 @@
+with
+
+refresh as (
+
+    select * from {{ source('run', 'refresh') }}
+
+),
+
+acquisition as (
+
+    select * from {{ ref('acquisition') }}
+
+),
+
+months as (
+
+    select * from {{ ref('int_months') }}
+    where is_complete_month
+
+),
+
+final as (
+
+    select
+        {{ day_of_month('acquisition.month') }} as day,
+        case when acquisition.channel = '(all)' then 'all' else 'channel' end
+            as segment_type,
+        acquisition.channel as segment,
+        acquisition.acquisition_cost as numerator,
+        acquisition.acquired_customers as denominator,
+        acquisition.acquired_customers as n
+    from acquisition
+    inner join months on acquisition.month = months.month
+    cross join refresh
+    where acquisition.channel <> '(unknown)'
+
+)
+
+select * from final

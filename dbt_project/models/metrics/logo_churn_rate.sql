@@ -1,0 +1,30 @@
+with
+
+refresh as (
+
+    select * from {{ source('run', 'refresh') }}
+
+),
+
+mrr as (
+
+    select * from {{ ref('mrr_monthly') }}
+
+),
+
+final as (
+
+    select
+        {{ day_of_month('mrr.month') }} as day,
+        case when mrr.plan = '(all plans)' then 'all' else 'plan' end as segment_type,
+        case when mrr.plan = '(all plans)' then '(all)' else mrr.plan end as segment,
+        mrr.churned_customers as numerator,
+        mrr.starting_customers as denominator,
+        mrr.starting_customers as n
+    from mrr
+    cross join refresh
+    where mrr.starting_customers > 0 and mrr.is_complete_month
+
+)
+
+select * from final

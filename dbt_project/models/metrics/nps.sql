@@ -1,0 +1,29 @@
+with
+
+counted as (
+
+    select
+        {{ local_day('surveys.responded_at', 'refresh.time_zone') }} as day,
+        surveys.touchpoint,
+        case
+            when surveys.score >= 9 then 1 when surveys.score <= 6 then -1 else 0
+        end as points
+    from {{ ref('stg_surveys') }} as surveys
+    inner join {{ source('run', 'refresh') }} as refresh
+        on surveys.responded_at < refresh.as_of_end_at
+    where surveys.question = 'nps' and surveys.score is not null
+
+),
+
+final as (
+
+    {{ by_segments(
+        'counted',
+        numerator='100 * sum(points)',
+        denominator='count(*)',
+        segments=['touchpoint']
+    ) }}
+
+)
+
+select * from final

@@ -1,0 +1,72 @@
+with
+
+refresh as (
+
+    select * from {{ source('run', 'refresh') }}
+
+),
+
+months as (
+
+    select * from {{ ref('int_months') }}
+    where is_complete_month
+
+),
+
+accounts as (
+
+    select
+        {{ month_of('bought.day') }} as bought_month,
+        case
+            when bought.day is null or accounts.registered_at < bought.day
+                then {{ month_of(
+                    local_day('accounts.registered_at', 'refresh.time_zone')
+                ) }}
+            else {{ month_of('bought.day') }}
+        end as registered_month
+    from {{ ref('stg_accounts') }} as accounts
+    cross join refresh
+    left join {{ ref('int_first_purchases') }} as bought
+        on accounts.account_id = bought.customer_id
+
+),
+
+by_month as (
+
+    select
+        registered_month,
+        bought_month,
+        count(*) as accounts
+    from accounts
+    group by registered_month, bought_month
+
+),
+
+counted as (
+
+    select
+        {{ day_of_month('months.month') }} as day,
+        case when by_month.bought_month = months.month then by_month.accounts else 0 end
+            as bought,
+        by_month.accounts
+    from months
+    cross join refresh
+    inner join by_month
+        on
+            coalesce(by_month.registered_month <= months.month, true)
+            and coalesce(by_month.bought_month >= months.month, true)
+
+),
+
+final as (
+
+    {{ by_segments(
+        'counted',
+        numerator='sum(bought)',
+        denominator='sum(accounts)',
+        n='sum(accounts)'
+    ) }}
+
+)
+
+select * from final
