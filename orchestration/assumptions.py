@@ -5,13 +5,14 @@ the dbt project's. An assumption nobody stated and that has no usual value stays
 does what rests on it.
 """
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from orchestration import texts
 
 FILE = "assumptions.yml"
 KEYS = ("low", "base", "high", "because")
@@ -184,9 +185,7 @@ def _unknown(path: Path, stated: Mapping[str, Any]) -> Iterator[str]:
     names = [kind.name for kind in KINDS]
     for name in stated:
         if name not in names:
-            close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-            hint = f"Did you mean '{close[0]}'?" if close else f"Known are: {', '.join(names)}."
-            yield f"{path}: there is no assumption '{name}'. {hint}"
+            yield f"{path}: there is no assumption '{name}'. {texts.nearest(name, names)}"
 
 
 def _stated(kind: Kind, entry: Any) -> tuple[Assumption, str]:

@@ -19,10 +19,11 @@ from orchestration import batches, pseudonyms, settings
 from orchestration.batches import Manifest, Part
 from orchestration.contracts import DEFAULT_MAX_LENGTH, Column, Contract
 from orchestration.errors import ConfigurationError, RefusedError, SystemFailure
-from orchestration.publisher import FeedConfig, nearest
+from orchestration.publisher import FeedConfig
 from orchestration.settings import Home
 from orchestration.sources import files
 from orchestration.sources.files import Relation, SourceFile, identifier, literal
+from orchestration.texts import nearest
 from quality import identifiers
 
 EXAMPLES = 3

@@ -19,10 +19,12 @@ from typing import Any
 import duckdb
 import yaml
 
-from orchestration import assumptions, settings
+from orchestration import assumptions, goals, metrics, settings
 from orchestration.assumptions import Assumption
 from orchestration.contracts import Contract, contracts
 from orchestration.errors import ConfigurationError
+from orchestration.goals import Goal
+from orchestration.texts import nearest
 
 SOURCE_KINDS = ("files",)
 # The one in C reads a publisher.yml ten times as fast; it is not everywhere.
@@ -105,7 +107,7 @@ class FeedConfig:
 
 @dataclass(frozen=True)
 class Publisher:
-    """All that publisher.yml and assumptions.yml state, validated."""
+    """All that publisher.yml and the files beside it state, validated."""
 
     path: Path
     name: str
@@ -113,6 +115,7 @@ class Publisher:
     currency: str
     feeds: Mapping[str, FeedConfig]
     assumptions: tuple[Assumption, ...]
+    goals: tuple[Goal, ...] = ()
     as_of: dt.date | None = None
     calibration_end: dt.date | None = None
     refresh_at: dt.time = dt.time(5, 0)
@@ -162,15 +165,6 @@ def read(path: Path) -> Draft:
     reader = _Reader(path)
     stated = reader.publisher()
     return Draft(stated, reader.feeds, tuple(reader.problems))
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """' Did you mean …?' for the nearest known name, else the list of known names."""
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean '{close[0]}'?"
-    return f"Known are: {', '.join(names)}."
 
 
 def sql_problem(parser: duckdb.DuckDBPyConnection, expression: str) -> str | None:
@@ -231,6 +225,8 @@ class _Reader:
             )
         assumed, wrong = assumptions.read(self.path.parent / assumptions.FILE)
         self.problems += wrong
+        wanted, wrong = goals.read(self.path.parent / goals.FILE, metrics.metrics())
+        self.problems += wrong
         refresh_at = self._refresh_at(document)
         if not (name and time_zone and currency):
             return None
@@ -241,6 +237,7 @@ class _Reader:
             currency=currency,
             feeds=self.feeds,
             assumptions=assumed,
+            goals=wanted,
             as_of=as_of,
             calibration_end=calibration_end,
             refresh_at=refresh_at,

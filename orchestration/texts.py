@@ -1,5 +1,8 @@
 """Small matters of wording that every message shares."""
 
+import difflib
+from collections.abc import Iterable
+
 
 def visible(text: str) -> str:
     """The text with control characters written out.
@@ -22,3 +25,12 @@ def in_one_paragraph(text: str) -> str:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """So many things, in the singular or the plural."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """'Did you mean …?' for the nearest known name, else the list of known names."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    return f"Known are: {', '.join(names)}."

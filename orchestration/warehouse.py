@@ -11,12 +11,12 @@ import re
 import zoneinfo
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import duckdb
 
-from orchestration import batches, metrics, settings
+from orchestration import batches, goals, metrics, settings
 from orchestration.batches import Manifest
 from orchestration.contracts import Contract, contracts
 from orchestration.errors import SystemFailure
@@ -135,6 +135,7 @@ def fingerprint(publisher: Publisher) -> str:
         publisher.min_visit_seconds,
         publisher.calibration_end,
         publisher.assumptions,
+        publisher.goals,
         sorted(publisher.feeds),
         project_digest(),
     )
@@ -317,6 +318,7 @@ def expose(
     for name, columns in HISTORY_COLUMNS.items():
         replace_table(connection, f"landing.{name}", columns, history.get(name, ()))
     _expose_metrics(connection, feeds_of_metrics)
+    _expose_goals(connection, publisher)
     _expose_published(connection, serving)
     _expose_unpublished(connection, wanted, serving)
 
@@ -445,6 +447,24 @@ def _expose_metrics(
         "landing.metric_feeds",
         "metric varchar, feed varchar",
         [(name, feed) for name, feeds in feeds_of_metrics.items() for feed in feeds],
+    )
+
+
+def _expose_goals(connection: duckdb.DuckDBPyConnection, publisher: Publisher) -> None:
+    replace_table(
+        connection,
+        "landing.goals",
+        "goal_id varchar, title varchar, parent_id varchar, unit varchar, owner varchar, "
+        "metric varchar, segment_type varchar, segment varchar, baseline double, target double, "
+        "start_day date, end_day date, pace varchar, rollup varchar, weight double, "
+        "position bigint",
+        [(*astuple(goal), place) for place, goal in enumerate(publisher.goals, start=1)],
+    )
+    replace_table(
+        connection,
+        "landing.goal_parts",
+        "goal_id varchar, part_id varchar, weight double",
+        goals.parts(publisher.goals),
     )
 
 
