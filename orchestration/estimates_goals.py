@@ -1,7 +1,7 @@
 """How sure a goal's forecast is, and whether goals pull the same way.
 
-Holds what the marts goal_progress and goal_alignment say beside what is counted. What moves together
-need not cause one another; nothing in this module says so.
+Holds what the marts goal_progress and goal_alignment say beside what is counted. What moves
+together need not cause one another; nothing in this module says so.
 """
 
 from collections.abc import Iterator, Mapping

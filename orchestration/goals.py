@@ -5,16 +5,12 @@ stands is the dbt project's.
 """
 
 import datetime as dt
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from orchestration import texts
+from orchestration import entries, texts
 from orchestration.metrics import WHOLE, Metric
 
 FILE = "goals.yml"
@@ -38,7 +34,6 @@ KEYS = (
 )
 # Weights are written by hand: a third is .333.
 WEIGHTS_MAY_MISS = 0.005
-_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -88,20 +83,13 @@ def read(path: Path, metrics: Mapping[str, Metric]) -> tuple[tuple[Goal, ...], t
         path: goals.yml: `goals`, a list of mappings with the keys of `Goal`.
         metrics: The metrics there are.
     """
-    if not path.exists():
-        return (), ()
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        told = " ".join(str(error).split())
-        return (), (f"{path}: cannot be read ({told}). Mend it, or take it away.",)
-    entries = document.get("goals") if isinstance(document, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
-        return (), (f"{path}: must be a list of goals, as in goals: [{{id: more_readers, …}}].",)
+    listed, wrong = entries.read(path, "goals")
+    if wrong:
+        return (), (f"{path}: {wrong}",)
     found: list[Goal] = []
     problems: list[str] = []
-    for place, entry in enumerate(entries, start=1):
-        reader = _Entry({str(key): value for key, value in entry.items()}, place, metrics)
+    for place, stated in enumerate(listed, start=1):
+        reader = _Entry(stated, place, metrics)
         goal = reader.goal()
         problems += reader.problems
         if goal is not None:
@@ -112,37 +100,29 @@ def read(path: Path, metrics: Mapping[str, Metric]) -> tuple[tuple[Goal, ...], t
     return tuple(found), tuple(f"{path}: {told}" for told in problems)
 
 
-class _Entry:
-    """One entry of the list, being read; collects problems."""
+class _Entry(entries.Entry):
+    """One entry of the list, being read."""
 
     def __init__(
         self, stated: Mapping[str, Any], place: int, metrics: Mapping[str, Metric]
     ) -> None:
-        self.stated, self.metrics = stated, metrics
-        named = stated.get("id")
-        self.called = f"goal '{named}'" if named else f"goal number {place}"
-        self.problems: list[str] = []
-
-    def problem(self, told: str) -> None:
-        self.problems.append(f"{self.called} {told}")
+        super().__init__("goal", stated, place, KEYS)
+        self.metrics = metrics
 
     def goal(self) -> Goal | None:
-        for key in self.stated:
-            if key not in KEYS:
-                self.problem(f"has an unknown key '{key}'. {texts.nearest(key, KEYS)}")
-        rollup = self._choice("rollup", ROLLUPS)
+        rollup = self.choice("rollup", ROLLUPS)
         values = {
-            "id": self._id(),
-            "title": self._text("title", "what is wanted, in words"),
+            "id": self.id(),
+            "title": self.text("title", "what is wanted, in words"),
             "parent": self._optional_text("parent"),
-            "unit": self._text("unit", "the unit it is split to"),
-            "owner": self._text(
+            "unit": self.text("unit", "the unit it is split to"),
+            "owner": self.text(
                 "owner", "the role that answers for it: a goal without an owner is nobody's"
             ),
             **self._measure(rollup),
-            "start": self._day("start"),
-            "end": self._day("end"),
-            "pace": self._choice("pace", PACES),
+            "start": self.day("start"),
+            "end": self.day("end"),
+            "pace": self.choice("pace", PACES),
             "rollup": rollup,
             "weight": self._weight(),
         }
@@ -155,55 +135,17 @@ class _Entry:
         self._judge(goal)
         return None if self.problems else goal
 
-    def _id(self) -> str:
-        value = self.stated.get("id")
-        if isinstance(value, str) and re.fullmatch(r"[a-z0-9][a-z0-9_]*", value):
-            return value
-        self.problem(
-            f"needs an id in lower case (a-z, 0-9 and _), but has {value!r}: marts call it by that."
-        )
-        return ""
-
-    def _text(self, key: str, meaning: str) -> str:
-        value = self.stated.get(key)
-        if isinstance(value, str) and value.strip():
-            return value.strip()
-        self.problem(f"has no {key}. Add {meaning}.")
-        return ""
-
     def _optional_text(self, key: str) -> str | None:
         value = self.stated.get(key)
         return None if value is None else str(value)
 
-    def _choice(self, key: str, known: Sequence[str]) -> str:
-        value = self.stated.get(key, known[0])
-        if value in known:
-            return str(value)
-        self.problem(f"has {key} '{value}'. It is one of {', '.join(known)}.")
-        return known[0]
-
-    def _number(self, key: str) -> float:
-        value = self.stated.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-        told = "is missing" if value is None else f"is {value!r}"
-        self.problem(f"needs a number as {key}, which {told}.")
-        return 0.0
-
     def _weight(self) -> float | None:
         if self.stated.get("weight") is None:
             return None
-        weight = self._number("weight")
+        weight = self.number("weight")
         if not 0 < weight <= 1:
             self.problem(f"has weight {weight:g}. A weight lies above 0 and is at most 1.")
         return weight
-
-    def _day(self, key: str) -> dt.date | None:
-        value = self.stated.get(key)
-        if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-            return value
-        self.problem(f"needs a day as {key}, such as 2026-01-01, not {value!r}.")
-        return None
 
     def _measure(self, rollup: str) -> dict[str, Any]:
         """Metric, segment, baseline and target."""
@@ -216,7 +158,7 @@ class _Entry:
                         f"its own. Take {key} away, or choose another rollup."
                     )
             return {"metric": None, **whole, "baseline": 0.0, "target": 1.0}
-        name = self._text("metric", "the metric it is measured in (the mart `metrics` lists them)")
+        name = self.text("metric", "the metric it is measured in (the mart `metrics` lists them)")
         metric = self.metrics.get(name)
         if name and metric is None:
             self.problem(f"has an unknown metric '{name}'. {texts.nearest(name, self.metrics)}")
@@ -225,8 +167,8 @@ class _Entry:
         return {
             "metric": name,
             **(self._segment(metric) if metric is not None else whole),
-            "baseline": self._number("baseline"),
-            "target": self._number("target"),
+            "baseline": self.number("baseline"),
+            "target": self.number("target"),
         }
 
     def _segment(self, metric: Metric) -> dict[str, str]:
@@ -275,10 +217,10 @@ class _Entry:
 
 
 def _tree_problems(goals: Sequence[Goal], metrics: Mapping[str, Metric]) -> Iterator[str]:
-    for name, count in Counter(goal.id for goal in goals).items():
-        if count > 1:
-            yield f"goal '{name}' is stated {count} times. Give each its own id."
-            return
+    twice = list(entries.repeated("goal", [goal.id for goal in goals]))
+    if twice:
+        yield from twice
+        return
     by_id = {goal.id: goal for goal in goals}
     for goal in goals:
         if goal.parent is not None and goal.parent not in by_id:

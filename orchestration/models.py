@@ -238,7 +238,12 @@ def _name(result: Mapping[str, Any]) -> str:
 
 
 def _one_line(text: object) -> str:
-    return " ".join(str(text or "").split())[:300]
+    told = str(text or "")
+    if "Traceback (most recent call last)" in told:
+        # Of a model in Python what went wrong stands last.
+        first, last = told.splitlines()[0], told.strip().splitlines()[-1]
+        told = f"{first}: {last}"
+    return " ".join(told.split())[:300]
 
 
 def _result(home: Home, target: Path, result: Mapping[str, Any]) -> CheckResult:

@@ -19,11 +19,12 @@ from typing import Any
 import duckdb
 import yaml
 
-from orchestration import assumptions, goals, metrics, settings
+from orchestration import assumptions, goals, initiatives, metrics, settings
 from orchestration.assumptions import Assumption
 from orchestration.contracts import Contract, contracts
 from orchestration.errors import ConfigurationError
 from orchestration.goals import Goal
+from orchestration.initiatives import Initiative
 from orchestration.texts import nearest
 
 SOURCE_KINDS = ("files",)
@@ -116,6 +117,7 @@ class Publisher:
     feeds: Mapping[str, FeedConfig]
     assumptions: tuple[Assumption, ...]
     goals: tuple[Goal, ...] = ()
+    initiatives: tuple[Initiative, ...] = ()
     as_of: dt.date | None = None
     calibration_end: dt.date | None = None
     refresh_at: dt.time = dt.time(5, 0)
@@ -227,6 +229,10 @@ class _Reader:
         self.problems += wrong
         wanted, wrong = goals.read(self.path.parent / goals.FILE, metrics.metrics())
         self.problems += wrong
+        done, wrong = initiatives.read(
+            self.path.parent / initiatives.FILE, [goal.id for goal in wanted]
+        )
+        self.problems += wrong
         refresh_at = self._refresh_at(document)
         if not (name and time_zone and currency):
             return None
@@ -238,6 +244,7 @@ class _Reader:
             feeds=self.feeds,
             assumptions=assumed,
             goals=wanted,
+            initiatives=done,
             as_of=as_of,
             calibration_end=calibration_end,
             refresh_at=refresh_at,

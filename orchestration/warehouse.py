@@ -36,6 +36,7 @@ TOLD_ANEW = (
     "published_refreshes",
     "published_metric_values",
     "published_restatements",
+    "published_initiative_effects",
     "unpublished_days",
 )
 # A statement a row would take DuckDB longer than the models of a small publisher.
@@ -136,6 +137,7 @@ def fingerprint(publisher: Publisher) -> str:
         publisher.calibration_end,
         publisher.assumptions,
         publisher.goals,
+        publisher.initiatives,
         sorted(publisher.feeds),
         project_digest(),
     )
@@ -319,6 +321,7 @@ def expose(
         replace_table(connection, f"landing.{name}", columns, history.get(name, ()))
     _expose_metrics(connection, feeds_of_metrics)
     _expose_goals(connection, publisher)
+    _expose_initiatives(connection, publisher)
     _expose_published(connection, serving)
     _expose_unpublished(connection, wanted, serving)
 
@@ -365,6 +368,17 @@ KEPT_OF_PUBLISHED = {
         "segment_type varchar, segment varchar, numerator decimal(28, 6), "
         "denominator decimal(28, 6), n bigint, value double",
         "is_complete",
+    ),
+    "published_initiative_effects": (
+        "initiative_effects",
+        "initiative_id varchar, as_of_day date, title varchar, goal_id varchar, outcome varchar, "
+        "effect double, standard_error double, lower_bound double, upper_bound double, "
+        "treated_customers bigint, control_customers bigint, treated_periods bigint, "
+        "periods_before bigint, periods_after bigint, pre_trend double, pre_trend_p double, "
+        "placebo_effect double, placebo_lower_bound double, placebo_upper_bound double, "
+        "effect_total double, cost decimal(18, 4), effect_per_euro double, "
+        "cost_per_unit double, verdict varchar, direction varchar, reason varchar",
+        "true",
     ),
     "published_restatements": (
         "restatements",
@@ -465,6 +479,17 @@ def _expose_goals(connection: duckdb.DuckDBPyConnection, publisher: Publisher) -
         "landing.goal_parts",
         "goal_id varchar, part_id varchar, weight double",
         goals.parts(publisher.goals),
+    )
+
+
+def _expose_initiatives(connection: duckdb.DuckDBPyConnection, publisher: Publisher) -> None:
+    replace_table(
+        connection,
+        "landing.initiatives",
+        "initiative_id varchar, title varchar, goal_id varchar, owner varchar, start_day date, "
+        "end_day date, cost double, treated_rule varchar, treated_sql varchar, "
+        "control_rule varchar, control_sql varchar, outcome varchar, period_days bigint",
+        [astuple(each) for each in publisher.initiatives],
     )
 
 

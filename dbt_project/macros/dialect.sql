@@ -156,6 +156,17 @@
     xxhash64({{ value }})
 {%- endmacro %}
 
+{# A number for a text, from 0 to below 2^52, which a double holds exactly. #}
+{% macro number_of(value) -%}
+    {{ adapter.dispatch('number_of')(value) }}
+{%- endmacro %}
+{% macro default__number_of(value) -%}
+    cast(hash({{ value }}) % 4503599627370496 as bigint)
+{%- endmacro %}
+{% macro spark__number_of(value) -%}
+    pmod(xxhash64({{ value }}), 4503599627370496)
+{%- endmacro %}
+
 {# Number of the half hour an instant lies in, counted from 1970. #}
 {% macro half_hour_of(instant) -%}
     {{ adapter.dispatch('half_hour_of')(instant) }}

@@ -11,3 +11,12 @@
             else 'off'
         end
 {%- endmacro %}
+
+{# A number as a sentence shows it: three decimals, of large ones none. #}
+{% macro shown_number(value) -%}
+    case
+                when abs({{ value }}) >= 1000
+                    then cast(cast(round({{ value }}) as bigint) as varchar)
+                else cast(round({{ value }}, 3) as varchar)
+            end
+{%- endmacro %}

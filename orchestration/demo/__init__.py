@@ -68,6 +68,7 @@ def make_demo(
     bought = singles.purchases(chance.part("single purchases"), calendar, trade.first_bought)
     money.write(out, chance.part("business files"), calendar, trade, reading, bought)
     Voices(out, chance.part("voices"), calendar, crowd, articles, trade).write()
+    trade.write_members(out)
     truths = {
         "publisher": "Järviseudun Sanomat (invented)",
         "seed": seed,

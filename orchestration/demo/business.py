@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestration.demo.calendar import BLOCK_DAYS, Calendar
+from orchestration.demo.files import Folder
 from orchestration.demo.people import Crowd
 from orchestration.demo.worlds import World
 
@@ -44,6 +45,7 @@ REASONS = ("cancelled", "too_expensive", "no_time", "payment_failure")
 REASON_SHARES = (0.35, 0.2, 0.15, 0.3)
 # An initiative: its name, every how manieth account it treats, the ratio of hazards it causes.
 CALL_EVERY, NEWSLETTER_EVERY, TREATED_FROM_SHARE = 2, 3, 0.5
+TREATS_EVERY = {"welcome_call": CALL_EVERY, "new_newsletter": NEWSLETTER_EVERY}
 
 
 @dataclass(slots=True)
@@ -184,6 +186,22 @@ class Business:
                 },
             ],
         }
+
+    def write_members(self, out: Folder) -> None:
+        """The lists of the initiatives, as a campaign tool exports them: whom each treats."""
+        on = self.calendar.instant(self._first_treated_day(), 30_000)
+        out.csv(
+            "initiative_members.csv",
+            out.first(
+                "initiative_members",
+                (
+                    {"initiative": initiative, "customer": account, "arm": "treated", "at": on}
+                    for initiative, every in TREATS_EVERY.items()
+                    for account in self.crowd.account_ids[::every]
+                ),
+                wrong=({"arm": "maybe"}, {"initiative": ""}),
+            ),
+        )
 
     def _first_treated_day(self) -> int:
         """The block begins on it that first lies in the second half."""

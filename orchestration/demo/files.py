@@ -38,6 +38,7 @@ OWN_FILES = (
     "exchange_rates.csv",
     "consents.csv",
     "erasures.csv",
+    "initiative_members.csv",
     "truths.json",
 )
 # One bad row after so many good ones, and no more than a handful: landing refuses a file of which

@@ -65,6 +65,7 @@ FILES = {
     "exchange_rates": "exchange_rates.csv",
     "consents": "consents.csv",
     "erasures": "erasures.csv",
+    "initiative_members": "initiative_members.csv",
 }
 DELIMITERS = {"subscriptions": ";", "surveys": ";"}
 ENCODINGS = {"surveys": "cp1252"}

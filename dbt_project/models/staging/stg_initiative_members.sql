@@ -1,0 +1,1 @@
+{{ latest_by_key('initiative_members') }}
