@@ -251,7 +251,7 @@ def refresh_bare(small: Small) -> int:
             run.say("gate     landing: left out")
             with run.step("model"), warehouse.connect(run.home) as connection:
                 connection.execute("create schema if not exists marts")
-                for mart in (*FEEDS, *OF_REFRESHES):
+                for mart in (*FEEDS, *versions.OPERATIONS):
                     source = f"select * exclude (batch_id) from landing.{mart}"
                     source = source if mart in FEEDS else f"from landing.{mart}"
                     connection.execute(f"create or replace table marts.{mart} as {source}")

@@ -20,7 +20,6 @@ from pathlib import Path
 
 from tests.refresh import history
 from tests.refresh.history import History
-from tests.refresh.small import Small
 
 KEY = "0123456789abcdef0123456789abcdef"
 REBUILT_EVERY = 4
@@ -47,9 +46,9 @@ class Seen:
 
     def add(self, made: History, folder: Path) -> None:
         """Plays a history in an empty folder and notes what differs."""
-        home = Small(folder / "arriving", history.FEEDS).assume()
+        home = history.publisher(folder / "arriving")
         arrived = history.played(home, made)
-        at_once = history.loaded(Small(folder / "at_once", history.FEEDS).assume(), made)
+        at_once = history.loaded(history.publisher(folder / "at_once"), made)
         found = history.differences(arrived, at_once, but=history.TELL_OF_DELIVERIES)
         self.full_builds += 1
         if made.seed % REBUILT_EVERY == 0:

@@ -16,6 +16,7 @@ import random
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from orchestration.contracts import contracts
@@ -42,8 +43,33 @@ SHORT = 40
 CURRENCIES = ("EUR", "SEK", "USD")
 # What a payment is of that is no refund.
 KINDS = ("subscription", "purchase", "donation")
+# What is wanted, and done about it, in the days that histories live through.
+GOALS = """
+goals:
+  - {id: all, title: All, unit: board, owner: o, rollup: weighted, start: 2023-10-01,
+     end: 2024-12-31}
+  - {id: views, parent: all, weight: 0.5, title: Views, unit: news, owner: o, metric: page_views,
+     baseline: 1, target: 2, start: 2023-10-01, end: 2024-12-31}
+  - {id: mrr, parent: all, weight: 0.5, title: Revenue, unit: sales, owner: o, metric: mrr,
+     baseline: 1, target: 2, start: 2023-10-01, end: 2024-12-31}
+  - {id: known, title: Known, unit: news, owner: o, metric: stitched_share,
+     baseline: 0.1, target: 0.9, start: 2023-10-01, end: 2024-12-31}
+"""
+INITIATIVES = """
+initiatives:
+  - {id: call, title: Call, goal: views, owner: o, start: 2024-03-31, cost: 1, treated: list,
+     control: list, outcome: page_views, period_days: 1}
+  - {id: finns, title: Finns, goal: mrr, owner: o, start: 2023-10-29, cost: 1, period_days: 1,
+     treated: {sql: select customer_id from customers where session_count > 1}, control: others,
+     outcome: active}
+"""
 # What landing told of deliveries, not of what was delivered: differs when rows come again.
 TELL_OF_DELIVERIES = ("staging.stg_event_keys", "staging.stg_event_repeats")
+
+
+def publisher(folder: Path) -> Small:
+    """A publisher in an empty folder to whom histories happen."""
+    return Small(folder, FEEDS).assume().want(GOALS, INITIATIVES)
 
 
 @dataclass(frozen=True)
@@ -355,6 +381,8 @@ class _Making:
                 device = self.chance.choice([None, None, "mobile"])
                 key = {"day": self._day(day), "placement": placement, "device": device}
                 yield "ad_revenue", key
+        for account in ACCOUNTS:
+            yield "initiative_members", {"initiative": "call", "account_id": account}
 
     def _accounts(self, version: int) -> Row:
         return {
@@ -428,6 +456,9 @@ class _Making:
 
     def _erasures(self, version: int) -> Row:
         return {"requested_at": self._at(self.chance.randrange(DAYS))}
+
+    def _initiative_members(self, version: int) -> Row:
+        return {"arm": self.chance.choice(["treated", "control"]), "assigned_at": self._at(1)}
 
     def _at(self, day: int, hour: int = 0) -> str:
         """An instant so many days and hours from the first midnight (UTC)."""

@@ -106,20 +106,21 @@ first_days as (
 
 days as (
 
+    -- Every day of its period, whether its metric has a value or not.
     select
-        first_days.goal_id,
-        first_days.first_day,
+        measured.goal_id,
         measured.start_day,
         {{ each_number(
-            days_between('measured.start_day', 'greatest(
-                first_days.first_day, ' ~ add_days('measured.start_day', -364) ~ ')'),
+            'least(0, coalesce(' ~ days_between('measured.start_day', 'greatest(
+                first_days.first_day, ' ~ add_days('measured.start_day', -364) ~ ')')
+            ~ ', 0))',
             days_between(
                 'measured.start_day', 'least(measured.end_day, refresh.as_of_day)'
             )
         ) }} as place
-    from first_days
-    inner join measured on first_days.goal_id = measured.goal_id
+    from measured
     cross join refresh
+    left join first_days on measured.goal_id = first_days.goal_id
 
 ),
 
