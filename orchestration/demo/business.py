@@ -189,7 +189,9 @@ class Business:
 
     def write_members(self, out: Folder) -> None:
         """The lists of the initiatives, as a campaign tool exports them: whom each treats."""
-        on = self.calendar.instant(self._first_treated_day(), 30_000)
+        # A demo too short for an initiative has lists all the same, as of its last day: a later
+        # one would be taken for the day the data reach to.
+        on = self.calendar.instant(min(self._first_treated_day(), self.calendar.days - 1), 30_000)
         out.csv(
             "initiative_members.csv",
             out.first(
