@@ -49,8 +49,9 @@ FULL_DISK = duckdb.IOException | duckdb.TransactionException | duckdb.FatalExcep
 # A check that broke for want of these says nothing about the data.
 LACK_OF_ROOM = re.compile("too many open files|no space left|out of memory|cannot allocate", re.I)
 MAKE_ROOM = (
-    "Make room on the disk or in memory, raise the limit (`ulimit -n` for open files) or give this "
-    "user the right, whichever the message names, and refresh again."
+    "Make room on the disk or in memory, raise the limit (`ulimit -n` for open files, "
+    "ARVO_MEMORY_LIMIT for memory) or give this user the right, whichever the message names, and "
+    "refresh again."
 )
 
 
@@ -435,10 +436,13 @@ def judge_landing(home: Home) -> Verdict:
 
 
 def model_failed(run: Refresh, results: Sequence[CheckResult], message: str) -> None:
-    """Notes that dbt failed: a test (refused) or the build itself (failed)."""
+    """Notes that dbt failed: a test (refused), or the build itself or its room (failed)."""
     run.verdicts.append(Verdict("model", tuple(results), (message,)))
-    refused = any(not result.is_passed for result in results)
-    run.fail(RefusedError(message) if refused else SystemFailure(message))
+    if any(not result.is_passed and not _lacked_room(result) for result in results):
+        run.fail(RefusedError(message))
+    else:
+        advice = f" {MAKE_ROOM}" if LACK_OF_ROOM.search(message) else ""
+        run.fail(SystemFailure(message + advice))
 
 
 def stamp(run: Refresh) -> None:
@@ -536,7 +540,7 @@ def _judged(run: Refresh, verdict: Verdict) -> Verdict:
     told = f"{len(verdict.results)} checks, {len(failed) - warned} refused, {warned} warned"
     run.say(f"gate     {verdict.stage}: {told}")
     for result in failed:
-        if result.error and LACK_OF_ROOM.search(result.error):
+        if _lacked_room(result):
             raise SystemFailure(
                 f"the check {result.suite}/{result.check_name} could not be judged: "
                 f"{result.error.rstrip('.')}. What was published before stays as it is. {MAKE_ROOM}"
@@ -544,6 +548,10 @@ def _judged(run: Refresh, verdict: Verdict) -> Verdict:
     if not verdict.is_passed:
         raise RefusedError(refusal(verdict))
     return verdict
+
+
+def _lacked_room(result: CheckResult) -> bool:
+    return bool(result.error and LACK_OF_ROOM.search(result.error))
 
 
 def refusal(verdict: Verdict) -> str:

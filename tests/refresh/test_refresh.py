@@ -9,11 +9,11 @@ import duckdb
 import pytest
 
 from orchestration import landing, publisher, refresh
-from orchestration.errors import SystemFailure
+from orchestration.errors import RefusedError, SystemFailure
 from orchestration.examiner import Judge
 from orchestration.reports import FAILED, NOTHING_NEW, PUBLISHED
 from orchestration.settings import Home
-from quality.gate import Verdict
+from quality.gate import CheckResult, Verdict
 from tests.refresh.conftest import FEEDS
 from tests.refresh.small import Small, bill, build, page_view, payment
 
@@ -228,6 +228,27 @@ def test_a_closed_month_stays_beside_its_restatement_as_it_was_published(publish
     ]
     equity = "select economic_past_value from customer_equity where month = '2024-02-01'"
     assert small.rows(equity) == [(5,)]
+
+
+def test_a_test_of_the_models_that_lacked_room_is_no_refusal(small: Small) -> None:
+    starved = CheckResult(
+        stage="model",
+        suite="int_sessions",
+        check_name="grain_int_sessions",
+        severity="critical",
+        is_passed=False,
+        observed="",
+        expected="no failing row",
+        reason="",
+        offending_keys=(),
+        error="Out of Memory Error: failed to allocate data of size 16.0 KiB",
+    )
+    failed = replace(starved, error=None, offending_keys=("session_id: 1",))
+    for results, kind in (((starved,), SystemFailure), ((starved, failed), RefusedError)):
+        with small.opened() as run:
+            refresh.model_failed(run, results, f"tests failed: {starved.error}")
+        assert type(run.error) is kind
+        assert ("ARVO_MEMORY_LIMIT" in run.reason) == (kind is SystemFailure)
 
 
 def test_a_check_that_lacked_room_says_nothing_about_the_data(small: Small) -> None:
