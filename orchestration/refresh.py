@@ -543,7 +543,7 @@ def _judged(run: Refresh, verdict: Verdict) -> Verdict:
         if _lacked_room(result):
             raise SystemFailure(
                 f"the check {result.suite}/{result.check_name} could not be judged: "
-                f"{result.error.rstrip('.')}. What was published before stays as it is. {MAKE_ROOM}"
+                f"{str(result.error).rstrip('.')}. What was published before stays as it is. {MAKE_ROOM}"
             )
     if not verdict.is_passed:
         raise RefusedError(refusal(verdict))

@@ -13,10 +13,25 @@ from tests.refresh.small import Small
 os.environ.setdefault("ARVO_THREADS", "1")
 
 
+GOALS = """
+goals:
+  - {id: views, title: They read, unit: news, owner: editor, metric: page_views, baseline: 2,
+     target: 8, start: 2024-03-01, end: 2024-03-04}
+  - {id: revenue, title: They pay, unit: sales, owner: seller, metric: mrr, baseline: 5,
+     target: 20, start: 2024-03-01, end: 2024-03-31}
+"""
+INITIATIVES = """
+initiatives:
+  - {id: call, title: A call, goal: views, owner: editor, start: 2024-03-01, cost: 1,
+     treated: {sql: select customer_id from customers}, control: others, outcome: active}
+"""
+
+
 @pytest.fixture(scope="session")
 def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Small:
     """The two readers' publisher, refreshed and published once; not to be changed."""
     made = Small(tmp_path_factory.mktemp("refreshed") / "small", FEEDS)
+    made.want(GOALS, INITIATIVES)
     fill(made)
     assert made.refresh(tests=False).verdict == PUBLISHED
     return made

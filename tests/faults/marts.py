@@ -125,6 +125,45 @@ def lost_referral(site: Site) -> None:
 
 
 @MARTS.fault(
+    "a metric off by a cent",
+    "metric_values",
+    REFUSED,
+    "metrics, metrics_are_the_marts: A metric says what the marts say that it summarises",
+)
+def metric_off_by_a_cent(site: Site) -> None:
+    site.warehouse(
+        "update marts.metric_values set numerator = numerator + 0.01 "
+        "where metric = 'net_revenue' and segment_type = 'all' and period_start = '2026-01-01'"
+    )
+
+
+@MARTS.fault(
+    "a goal that stands elsewhere than its metric",
+    "goal_progress",
+    REFUSED,
+    "goals, goals_are_the_metrics: A goal stands where its metric does … For example: "
+    "recurring_revenue:",
+)
+def goal_off_its_metric(site: Site) -> None:
+    site.warehouse(
+        "update marts.goal_progress set numerator = numerator + 1 "
+        "where goal_id = 'recurring_revenue'"
+    )
+
+
+@MARTS.fault(
+    "what an initiative did told otherwise afterwards",
+    "initiative_effects",
+    REFUSED,
+    "initiatives, what_was_told_stays: What an initiative was found to have done is told later as",
+)
+def effect_told_otherwise(site: Site) -> None:
+    # As of the next day what was told so far is history.
+    site.warehouse("update landing.refresh set as_of_day = as_of_day + 1")
+    site.warehouse("update marts.initiative_effects set verdict = 'shown', reason = null")
+
+
+@MARTS.fault(
     "a total off by a cent",
     "customer_value",
     REFUSED,

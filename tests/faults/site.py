@@ -25,7 +25,17 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from orchestration import batches, publisher, reading, refresh, reports, settings, versions
+from orchestration import (
+    batches,
+    goals,
+    initiatives,
+    publisher,
+    reading,
+    refresh,
+    reports,
+    settings,
+    versions,
+)
 from orchestration.batches import Manifest
 from orchestration.demo import make_demo
 from orchestration.errors import ArvoError
@@ -153,6 +163,8 @@ class Site:
             if feed not in STRICT_FEEDS:
                 entry["tolerated_bad_share"] = TOLERANT
         self.path.write_text(yaml.safe_dump(stated, sort_keys=False))
+        for name in (goals.FILE, initiatives.FILE):
+            shutil.copyfile(demo.parent / name, self.folder / name)
 
     def _tell_of_the_first_refresh(self) -> None:
         """What a second build would know: without it the marts would tell of no refresh."""

@@ -309,6 +309,59 @@ SPOILED = [
         {"clicks_credit_visits", "credits_are_the_warehouses"},
     ),
     (
+        "metrics",
+        f"update metric_values set numerator = numerator + {CENT} "
+        "where metric = 'ad_revenue' and segment_type = 'all' and period = 'year'",
+        {"metrics_are_the_marts", "periods_add_up"},
+    ),
+    (
+        "metrics",  # a month too few of February's 10 euros
+        "delete from metric_values where metric = 'mrr' and period_start = '2024-02-01'",
+        {"metrics_are_the_marts"},
+    ),
+    (
+        "metrics",
+        "update metric_values set numerator = 3 "
+        "where metric = 'page_views' and period = 'day' and period_start = '2024-03-02'",
+        {"periods_add_up"},
+    ),
+    ("metrics", "delete from metrics; delete from metric_values", set()),
+    (
+        "goals",
+        "delete from goal_progress where goal_id = 'views' and day = '2024-03-02'",
+        {"every_begun_goal_has_progress"},
+    ),
+    (
+        "goals",
+        "delete from goal_progress where goal_id = 'revenue'",
+        {"every_begun_goal_has_progress"},
+    ),
+    (
+        "goals",
+        f"update goal_progress set so_far = so_far + {CENT} where goal_id = 'views'",
+        {"goals_are_the_metrics"},
+    ),
+    (
+        "goals",
+        f"update goal_progress set numerator = numerator - {CENT} where goal_id = 'revenue'",
+        {"goals_are_the_metrics"},
+    ),
+    ("initiatives", "delete from initiative_effects", {"every_initiative_is_told_of"}),
+    (
+        "initiatives",  # found to be shown on another day, and not any more
+        "insert into last.main.initiative_effects by name "
+        "select * replace ('shown' as verdict, as_of_day - 1 as as_of_day) "
+        "from initiative_effects; insert into initiative_effects by name "
+        "select * replace (as_of_day - 1 as as_of_day) from initiative_effects",
+        {"what_was_told_stays"},
+    ),
+    (
+        "initiatives",
+        "insert into last.main.initiative_effects by name "
+        "select * replace (as_of_day - 1 as as_of_day) from initiative_effects",
+        {"what_was_told_stays"},
+    ),
+    (
         "identifiers",
         "update customers set acquisition_channel = 'liisa@example.fi'",
         {"no_email_address"},
@@ -340,6 +393,11 @@ SPOILED = [
         "last_version",
         "delete from customers where kind = 'visitor'",  # one of two
         {"rows_fewer", "customers_collapsed", "customers_fewer"},
+    ),
+    (
+        "last_version",  # fewer goals are wanted
+        "delete from goal_progress; delete from goals; delete from unit_scorecard",
+        set(),
     ),
     (
         "last_version",  # 95 customers where there were 100
