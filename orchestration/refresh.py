@@ -541,9 +541,10 @@ def _judged(run: Refresh, verdict: Verdict) -> Verdict:
     run.say(f"gate     {verdict.stage}: {told}")
     for result in failed:
         if _lacked_room(result):
+            error = str(result.error).rstrip(".")
             raise SystemFailure(
-                f"the check {result.suite}/{result.check_name} could not be judged: "
-                f"{str(result.error).rstrip('.')}. What was published before stays as it is. {MAKE_ROOM}"
+                f"the check {result.suite}/{result.check_name} could not be judged: {error}. "
+                f"What was published before stays as it is. {MAKE_ROOM}"
             )
     if not verdict.is_passed:
         raise RefusedError(refusal(verdict))
