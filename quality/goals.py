@@ -7,7 +7,7 @@ row can tell is tested by dbt, beside the mart.
 
 import duckdb
 
-from quality.ledger import AS_OF_DAY
+from quality.ledger import AS_OF_DAY, AS_OF_END
 from quality.suite import Suite, no_rows, rows_due
 
 # Less than half a cent apart is the same to the cent.
@@ -17,9 +17,10 @@ HALF_A_CENT = 0.005
 FLOWS = {
     "net_revenue": "select sum(economic_past_value) from main.customer_value_monthly",
     "ad_revenue": "select sum(billed_revenue) from main.visitor_value_daily",
-    "registrations": "select count(*) from main.customers where registered_at is not null",
-    "page_views": "select sum(page_views) from warehouse.intermediate.int_visitor_days",
-    "visits": "select count(*) from warehouse.intermediate.int_sessions",
+    "registrations": f"select count(*) from main.customers where registered_at < {AS_OF_END}",
+    "page_views": "select sum(page_views) from warehouse.intermediate.int_visitor_days "
+    f"where day <= {AS_OF_DAY}",
+    "visits": f"select count(*) from warehouse.intermediate.int_sessions where day <= {AS_OF_DAY}",
 }
 # A metric that is a level, and what it was at the end of every month, as (month, value).
 STOCKS = {
