@@ -199,6 +199,14 @@ class _Entry(entries.Entry):
                 f"has target {goal.target:g} and baseline {goal.baseline:g}, but {better} is the "
                 f"good side of '{metric.name}'. Name a target {better} the baseline."
             )
+        for key, value in (("baseline", goal.baseline), ("target", goal.target)):
+            low, high = metric.lowest, metric.highest
+            if (low is not None and value < low) or (high is not None and value > high):
+                ends = "any" if low is None else f"{low:g}", "any" if high is None else f"{high:g}"
+                self.problem(
+                    f"has {key} {value:g}, but '{metric.name}' ({metric.unit}) lies between "
+                    f"{ends[0]} and {ends[1]}. Name a {key} in that range."
+                )
         if goal.pace == "seasonal" and metric.kind != "flow":
             self.problem(
                 f"has a seasonal pace, which only what adds up over days can have: "

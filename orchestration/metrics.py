@@ -21,7 +21,7 @@ GRAINS = ("day", "month")
 MEASURES = ("value", "volume")
 DEFAULT_WINDOW_DAYS = 28
 NEEDED = ("label", "unit", "direction", "kind", "grain", "measures", "owner")
-OPTIONAL = ("minimum_n", "window_days", "segment_types", "deprecated")
+OPTIONAL = ("range", "minimum_n", "window_days", "segment_types", "deprecated")
 # What a metric is of when nothing is said: everything.
 WHOLE = ("all", "(all)")
 
@@ -40,6 +40,8 @@ class Metric:
         grain: day or month: how fine it is known.
         measures: value, or only volume (use without regard to what it is worth).
         owner: Role that answers for its definition.
+        lowest: Least value it can have; None where there is none.
+        highest: Greatest value it can have; None where there is none.
         minimum_n: Below so many observations it is not compared.
         window_days: Days over which a goal looks at a ratio of days.
         segment_types: What it is split by, besides the whole.
@@ -55,6 +57,8 @@ class Metric:
     grain: str
     measures: str
     owner: str
+    lowest: float | None
+    highest: float | None
     minimum_n: int
     window_days: int
     segment_types: tuple[str, ...]
@@ -99,16 +103,28 @@ def _metric(path: Path) -> tuple[Metric, list[str]]:
     """The metric that a file states, and what is wrong with it."""
     model: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["models"][0]
     meta: dict[str, Any] = model.get("config", {}).get("meta", {})
+    lowest, highest = meta["range"] if _is_range(meta.get("range")) else (None, None)
     metric = Metric(
         name=path.stem,
         meaning=" ".join(str(model.get("description", "")).split()),
         **{key: str(meta.get(key, "")) for key in NEEDED},
+        lowest=lowest,
+        highest=highest,
         minimum_n=int(meta.get("minimum_n", 1)),
         window_days=int(meta.get("window_days", DEFAULT_WINDOW_DAYS)),
         segment_types=tuple(meta.get("segment_types", ())),
         deprecated=str(meta.get("deprecated", "")),
     )
     return metric, [f"{path}: {wrong}" for wrong in _problems(metric, str(model["name"]), meta)]
+
+
+def _is_range(stated: Any) -> bool:
+    return (
+        isinstance(stated, list)
+        and len(stated) == 2
+        and all(end is None or isinstance(end, (int, float)) for end in stated)
+        and (None in stated or stated[0] < stated[1])
+    )
 
 
 def _problems(metric: Metric, stated: str, meta: Mapping[str, Any]) -> Iterator[str]:
@@ -122,6 +138,8 @@ def _problems(metric: Metric, stated: str, meta: Mapping[str, Any]) -> Iterator[
     for key in meta:
         if key not in (*NEEDED, *OPTIONAL):
             yield f"has no '{key}' under config.meta; it may have {', '.join(NEEDED + OPTIONAL)}."
+    if "range" in meta and not _is_range(meta["range"]):
+        yield f"range is {meta['range']}; it is [lowest, highest], null for an end that is open."
     for key, known in (
         ("direction", DIRECTIONS),
         ("kind", KINDS),

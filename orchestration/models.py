@@ -147,13 +147,14 @@ def manifest_path() -> Path:
     Raises:
         SystemFailure: dbt cannot parse the project.
     """
-    target = settings.dbt_project_dir() / "target"
+    # Not where dbt writes by itself: it does so in place, and whoever runs it by hand as he likes.
+    target = settings.dbt_project_dir() / "target" / "arvo"
     path = target / MANIFEST
     digest_path = target / f"{MANIFEST}.digest"
     digest = warehouse.project_digest()
     if path.exists() and digest_path.exists() and digest_path.read_text() == digest:
         return path
-    target.mkdir(exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target) as working:
         _parse(Path(working))
         (Path(working) / MANIFEST).replace(path)

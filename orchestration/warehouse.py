@@ -445,11 +445,12 @@ def _expose_metrics(
         connection,
         "landing.metrics",
         "metric varchar, label varchar, meaning varchar, unit varchar, direction varchar, "
-        "kind varchar, grain varchar, measures varchar, owner varchar, minimum_n bigint, "
+        "kind varchar, grain varchar, measures varchar, owner varchar, lowest double, "
+        "highest double, minimum_n bigint, "
         "window_days bigint, segment_types varchar, feeds varchar, deprecated varchar",
         [
             (each.name, each.label, each.meaning, each.unit, each.direction, each.kind)
-            + (each.grain, each.measures, each.owner, each.minimum_n)
+            + (each.grain, each.measures, each.owner, each.lowest, each.highest, each.minimum_n)
             + (each.window_days if each.kind == "ratio" and each.grain == "day" else None,)
             + (", ".join(each.segment_types) or None,)
             + (", ".join(feeds_of_metrics[each.name]), each.deprecated or None)

@@ -20,3 +20,12 @@
                 else cast(round({{ value }}, 3) as varchar)
             end
 {%- endmacro %}
+
+{# A value, or the end of its range that it lies beyond; an end that is null is open. #}
+{% macro within(value, lowest, highest) -%}
+    case
+            when {{ value }} < {{ lowest }} then {{ lowest }}
+            when {{ value }} > {{ highest }} then {{ highest }}
+            else {{ value }}
+        end
+{%- endmacro %}

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +13,17 @@ import numpy as np
 import pytest
 import yaml
 
-from orchestration import pseudonyms, refresh, reports, settings, warehouse
+from orchestration import goals, initiatives, pseudonyms, refresh, reports, settings, warehouse
 from orchestration.demo import make_demo
 from orchestration.estimators import risk_ratio
 from orchestration.settings import Home
 from tests.refresh.small import Small, invoke
 
 KEY = "0123456789abcdef0123456789abcdef"
-# What the score reads, and nothing else.
+# What the score and the initiatives of the lists read, and nothing else.
 FEEDS = ("events", "accounts", "subscriptions", "payments", "page_speed", "surveys") + (
     "exchange_rates",
+    "initiative_members",
 )
 # Two-sided 99.9 %: ten hazards are looked at, and one draw of the demo decides.
 WIDTH = 3.29
@@ -54,16 +56,18 @@ class Demo(Small):
         stated["feeds"] = {feed: stated["feeds"][feed] for feed in FEEDS}
         stated["feeds"]["events"]["files"] = "${ARVO_HOME}/source/read.parquet"
         self.path.write_text(yaml.safe_dump(stated))
-        self.run("+churn_risk")
+        for name in (goals.FILE, initiatives.FILE):
+            shutil.copyfile(demo.parent / name, folder / name)
+        self.run("+churn_risk", "+effect_initiatives")
 
-    def run(self, models: str, **asked: Any) -> None:
+    def run(self, *models: str, **asked: Any) -> None:
         """Lands what is new and builds those models."""
         with self.opened(**asked) as run:
             for feed in run.publisher.feeds:
                 refresh.land(run, feed)
             refresh.has_work(run)
             refresh.prepare_models(run)
-            assert invoke(run.home, ["run", "--select", models], run.home.build / "dbt")
+            assert invoke(run.home, ["run", "--select", *models], run.home.build / "dbt")
             run.verdict = reports.PUBLISHED
 
     def found(self, sql: str) -> list[tuple[Any, ...]]:
@@ -181,6 +185,34 @@ def test_the_score_is_better_than_the_plan_on_what_came_after_the_calibration(de
         "brier_skill": True,
         "calibration_slope": True,
     }
+
+
+def test_the_planted_effect_of_the_call_is_recovered_and_no_effect_is_shown_of_the_newsletter(
+    demo: Demo,
+) -> None:
+    planted = {each["name"]: each for each in demo.planted("initiatives")}
+    assert planted["new newsletter"]["churn_hazard_ratio"] == 1.0
+    # What the call keeps is the part it takes off the chance to leave of those it is made to.
+    [(chance,)] = demo.found(
+        """
+        select 1 - avg(value) from intermediate.int_initiative_outcomes
+        where initiative_id = 'welcome_call' and period >= 0 and not is_treated
+        """
+    )
+    kept = (1 - planted["welcome call"]["churn_hazard_ratio"]) * chance
+    found = {
+        name: rest
+        for name, *rest in demo.found(
+            "select initiative_id, lower_bound, upper_bound, treated_customers, is_shown "
+            "from intermediate.effect_initiatives"
+        )
+    }
+    lower, upper, treated, _ = found["welcome_call"]
+    assert lower < kept < upper
+    assert treated > 300
+    lower, upper, treated, is_shown = found["new_newsletter"]
+    assert lower < 0 < upper
+    assert (treated > 200, is_shown) == (True, False)
 
 
 def test_what_is_known_at_a_moment_is_what_was_known_on_that_day(demo: Demo) -> None:

@@ -78,6 +78,15 @@ def test_without_the_file_there_are_no_goals(tmp_path: Path) -> None:
             "goal 'views' has target 60 and baseline 50, but below is the good side of 'cac'. "
             "Name a target below the baseline.",
         ),
+        (
+            [{**SHARE, "target": 60}],
+            "goal 'share' has target 60, but 'csat' (share) lies between 0 and 1. Name a target in "
+            "that range.",
+        ),
+        (
+            [{**GOAL, "baseline": -1}],
+            "goal 'views' has baseline -1, but 'page_views' (page views) lies between 0 and any.",
+        ),
         ([{**GOAL, "target": 100}], "goal 'views' has target 100 and baseline 100, but above"),
         (
             [{**GOAL, "end": dt.date(2026, 1, 1)}],

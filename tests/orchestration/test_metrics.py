@@ -34,10 +34,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_metric_is_what_its_two_files_say(folder: Path) -> None:
-    write(folder, segment_types=["device"], minimum_n=30)
+    write(folder, segment_types=["device"], minimum_n=30, range=[0, None])
     (metric,) = metrics.metrics().values()
     assert (metric.name, metric.label, metric.meaning) == ("views", "Views", "Views.")
     assert (metric.minimum_n, metric.segment_types, metric.deprecated) == (30, ("device",), "")
+    assert (metric.lowest, metric.highest) == (0, None)
 
 
 def test_there_are_metrics_of_all_that_readers_are_worth_and_get() -> None:
@@ -57,6 +58,11 @@ def test_there_are_metrics_of_all_that_readers_are_worth_and_get() -> None:
     ("meta", "told"),
     [
         ({"direction": "sideways"}, "direction is 'sideways'; it is one of up, down."),
+        (
+            {"range": [1, 0]},
+            "range is [1, 0]; it is [lowest, highest], null for an end that is open",
+        ),
+        ({"range": 3}, "range is 3; it is [lowest, highest]"),
         ({"kind": "rate"}, "kind is 'rate'; it is one of stock, flow, ratio."),
         ({"grain": "hour"}, "grain is 'hour'; it is one of day, month."),
         ({"measures": "fun"}, "measures is 'fun'; it is one of value, volume."),

@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -230,9 +231,10 @@ def _manifest() -> Any:
 
     project = str(settings.dbt_project_dir())
     settings.export(models.environment(Home(Path("unused"))))
-    parsed = dbtRunner().invoke(
-        ["parse", "--project-dir", project, "--profiles-dir", project, "--quiet"]
-    )
+    where = ["--project-dir", project, "--profiles-dir", project]
+    # In a folder of its own: dbt writes what it parsed in place, and another process may read it.
+    with tempfile.TemporaryDirectory() as target:
+        parsed = dbtRunner().invoke(["parse", *where, "--quiet", "--target-path", target])
     return parsed.result
 
 

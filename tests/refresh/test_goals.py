@@ -148,6 +148,8 @@ def test_a_rolled_up_ratio_divides_sums_and_a_falling_target_is_reached_downward
     assert first["attainment"] == pytest.approx((0.3 - 0.19) / 0.2)
     assert first["expected"] == pytest.approx(0.25)
     assert first["status"] == "ahead"
+    # A quarter of the time brought .11: by that pace it ends at -.14, and no share lies below 0.
+    assert first["forecast"] == 0
     # Both days of its window: 20 of 110.
     now = _stands(goals, "slow")
     assert now["actual"] == pytest.approx(20 / 110)

@@ -41,6 +41,8 @@ measured as (
         metrics.kind,
         metrics.grain,
         metrics.direction,
+        metrics.lowest,
+        metrics.highest,
         coalesce(metrics.window_days, 1) as window_days,
         {{ days_between('goals.start_day', 'goals.end_day') }} + 1 as total_days
     from goals
@@ -299,6 +301,8 @@ paced as (
         measured.kind,
         measured.grain,
         measured.direction,
+        measured.lowest,
+        measured.highest,
         measured.window_days,
         measured.total_days,
         measured.baseline,
@@ -349,6 +353,8 @@ final as (
         kind,
         grain,
         direction,
+        lowest,
+        highest,
         window_days,
         total_days,
         end_day,
@@ -364,7 +370,11 @@ final as (
         actual,
         baseline + (target - baseline) * share_elapsed as expected,
         (actual - baseline) / (target - baseline) as attainment,
-        baseline + (actual - baseline) / nullif(share_elapsed, 0) as forecast
+        {{ within(
+            'baseline + (actual - baseline) / nullif(share_elapsed, 0)',
+            'lowest',
+            'highest'
+        ) }} as forecast
     from actuals
 
 )

@@ -127,8 +127,10 @@ every as (
         goal_days.expected,
         goal_days.attainment,
         goal_days.forecast,
-        projected.forecast_low,
-        projected.forecast_high,
+        {{ within('projected.forecast_low', 'goal_days.lowest', 'goal_days.highest') }}
+            as forecast_low,
+        {{ within('projected.forecast_high', 'goal_days.lowest', 'goal_days.highest') }}
+            as forecast_high,
         projected.probability,
         goal_days.day = goal_days.end_day as is_over,
         case

@@ -46,8 +46,9 @@ today as (
             when coalesce(estimated.is_shown, false) then 'shown' else 'not shown'
         end as verdict,
         case
+            when not coalesce(estimated.is_shown, false) then null
             when estimated.effect > 0 then 'helps'
-            when estimated.effect < 0 then 'harms'
+            else 'harms'
         end as direction,
         case
             when initiatives.problem is not null then initiatives.problem

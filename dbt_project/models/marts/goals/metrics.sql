@@ -29,6 +29,8 @@ final as (
         stated.grain,
         stated.measures,
         stated.owner,
+        stated.lowest,
+        stated.highest,
         stated.minimum_n,
         stated.window_days,
         stated.segment_types,
