@@ -29,7 +29,7 @@ def test_every_link_and_path_named_leads_somewhere() -> None:
             assert (ROOT / target).exists(), (page.name, target)
 
 
-def test_every_query_of_the_analysts_page_runs(refreshed: Small) -> None:
+def test_every_query_of_the_pages_runs(refreshed: Small) -> None:
     text = (ROOT / "docs" / "analysts.md").read_text()
     queries = [
         query
@@ -38,6 +38,9 @@ def test_every_query_of_the_analysts_page_runs(refreshed: Small) -> None:
         if query.strip()
     ]
     assert len(queries) > 5
+    shown = re.findall(r'arvo sql "(.*?)"\n', (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(shown) == 2
+    queries += shown
     for query in queries:
         try:
             refreshed.rows(query)
