@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 import re
 import zoneinfo
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
@@ -39,6 +40,9 @@ TOLD_ANEW = (
     "published_initiative_effects",
     "unpublished_days",
 )
+# So many events are put in order within the usual 2 GB: DuckDB keeps in memory what it has found
+# of each group so far.
+EVENTS_AT_ONCE = 10_000_000
 # A statement a row would take DuckDB longer than the models of a small publisher.
 ROWS_A_STATEMENT = 500
 STATE_TABLES = """
@@ -300,7 +304,13 @@ def expose(
     events = contracts()["events"]
     _expose_feed(connection, home, events, wanted.manifests["events"], None, "all_events")
     replace_table(
-        connection, "landing.pending_days", "day date", [(d,) for d in planned.pending_days]
+        connection,
+        "landing.pending_days",
+        "day date, part bigint",
+        _parts(planned.pending_days, wanted.manifests["events"]),
+    )
+    replace_table(
+        connection, "landing.days_at_hand", "day date", [(d,) for d in planned.pending_days]
     )
     _expose_refresh(connection, publisher, wanted, refresh)
     replace_table(
@@ -324,6 +334,20 @@ def expose(
     _expose_initiatives(connection, publisher)
     _expose_published(connection, serving)
     _expose_unpublished(connection, wanted, serving)
+
+
+def _parts(days: Sequence[dt.date], events: Sequence[Manifest]) -> list[tuple[dt.date, int]]:
+    """Each day and the part of the build it belongs to: neighbours, of so many events together."""
+    counts = Counter[dt.date]()
+    for manifest in events:
+        counts.update(manifest.days)
+    found, part, held = [], 0, 0
+    for day in days:
+        if held and held + counts[day] > EVENTS_AT_ONCE:
+            part, held = part + 1, 0
+        held += counts[day]
+        found.append((day, part))
+    return found
 
 
 HISTORY_COLUMNS = {

@@ -114,28 +114,13 @@
     percentile_cont({{ share }}) within group (order by cast({{ value }} as double))
 {%- endmacro %}
 
-{# Takes days out of an incremental model before they are inserted anew: delete+insert that also
-   empties a day that has no rows any more. On Spark insert_overwrite replaces partitions. #}
-{% macro delete_days(days) -%}
-    {{ adapter.dispatch('delete_days')(days) }}
+{# How a table is kept of which only some days are made anew. On Spark the partitions of those days
+   are overwritten. #}
+{% macro days_at_a_time() -%}
+    {{ adapter.dispatch('days_at_a_time')() }}
 {%- endmacro %}
-{% macro default__delete_days(days) -%}
-    {%- if is_incremental() -%}
-        delete from {{ this }} where day in ({{ days }})
-    {%- else -%}
-        select 1
-    {%- endif -%}
-{%- endmacro %}
-{% macro spark__delete_days(days) -%}
-    select 1
-{%- endmacro %}
-
-{# How an incremental model of days takes its rows. #}
-{% macro rows_by_day() -%}
-    {{ adapter.dispatch('rows_by_day')() }}
-{%- endmacro %}
-{% macro default__rows_by_day() -%}append{%- endmacro %}
-{% macro spark__rows_by_day() -%}insert_overwrite{%- endmacro %}
+{% macro default__days_at_a_time() -%}days_at_a_time{%- endmacro %}
+{% macro spark__days_at_a_time() -%}incremental{%- endmacro %}
 
 {# How a model is kept whose new rows replace those of the same key. On Spark, whose plain tables
    cannot take rows out, it is made anew. #}

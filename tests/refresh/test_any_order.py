@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from orchestration import warehouse
 from tests.refresh import history
 from tests.refresh.history import FEEDS, Tables
 from tests.refresh.small import Small, page_view
@@ -79,16 +80,20 @@ def test_day_by_day_with_late_events_gives_the_marts_of_one_full_load(
     assert_same(incremental.built(), loaded_at_once(made(), rows).built())
 
 
-def test_an_incremental_refresh_equals_a_full_one(made: Callable[[], Small]) -> None:
+def test_an_incremental_refresh_equals_a_full_one_and_one_built_in_parts(
+    made: Callable[[], Small], monkeypatch: pytest.MonkeyPatch
+) -> None:
     small = delivered(made(), history.rows(seed=7, repeated_share=0.1), batches=2)
     incremental = small.built()
+    # A day or two at a time.
+    monkeypatch.setattr(warehouse, "EVENTS_AT_ONCE", 20)
     assert small.build(is_full=True).is_full
     # The landing is the same: so is what the models note of deliveries.
     assert not history.differences(incremental, small.built())
 
 
 def test_one_late_hour_moves_sessions_from_the_day_before_to_two_days_after(
-    made: Callable[[], Small],
+    made: Callable[[], Small], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = Small(made().folder / "events only", ["events"])
     # One who never pauses, from the first to the sixth: only midnights cut his session. Another
@@ -104,8 +109,10 @@ def test_one_late_hour_moves_sessions_from_the_day_before_to_two_days_after(
     told = small.built()["intermediate.int_sessions"]
     # By hand: the first midnight after his start lets a session pass, every later one cuts.
     assert sorted(row[0].day for row in told) == [1, 3, 4, 4, 5, 6, 6, 7]
-    small.build(is_full=True)
-    assert told == small.built()["intermediate.int_sessions"]
+    for at_once in (warehouse.EVENTS_AT_ONCE, 1):
+        monkeypatch.setattr(warehouse, "EVENTS_AT_ONCE", at_once)
+        small.build(is_full=True)
+        assert told == small.built()["intermediate.int_sessions"]
 
 
 def _reads(visitor: str, since: str, days: int) -> Iterator[dict[str, Any]]:

@@ -8,9 +8,9 @@
 #}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy=rows_by_day(),
-        pre_hook="{{ delete_days(days_around_pending(-1, 2)) }}",
+        materialized=days_at_a_time(),
+        incremental_strategy='insert_overwrite',
+        meta={'rewrites': [-1, 2]},
     )
 }}
 
@@ -19,9 +19,7 @@ with
 events as (
 
     select * from {{ ref('stg_events') }}
-    {% if is_incremental() -%}
-    where day in ({{ days_around_pending(-3, 3) }})
-    {%- endif %}
+    where day in ({{ days_at_hand(-3, 3) }})
 
 ),
 
@@ -118,9 +116,7 @@ sessions as (
 final as (
 
     select * from sessions
-    {% if is_incremental() -%}
-    where day in ({{ days_around_pending(-1, 2) }})
-    {%- endif %}
+    where day in ({{ days_at_hand(-1, 2) }})
 
 )
 

@@ -4,9 +4,9 @@
 #}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy=rows_by_day(),
-        pre_hook="{{ delete_days(days_around_pending(0, 0)) }}",
+        materialized=days_at_a_time(),
+        incremental_strategy='insert_overwrite',
+        meta={'rewrites': [0, 0]},
     )
 }}
 
@@ -15,9 +15,7 @@ with
 events as (
 
     select * from {{ ref('stg_events') }}
-    {% if is_incremental() -%}
-    where day in ({{ days_around_pending(0, 0) }})
-    {%- endif %}
+    where day in ({{ days_at_hand(0, 0) }})
 
 ),
 

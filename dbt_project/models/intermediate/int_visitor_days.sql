@@ -4,9 +4,9 @@
 #}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy=rows_by_day(),
-        pre_hook="{{ delete_days(days_around_pending(0, 1)) }}",
+        materialized=days_at_a_time(),
+        incremental_strategy='insert_overwrite',
+        meta={'rewrites': [0, 1]},
     )
 }}
 
@@ -15,9 +15,7 @@ with
 events as (
 
     select * from {{ ref('stg_events') }}
-    {% if is_incremental() -%}
-    where day in ({{ days_around_pending(-1, 1) }})
-    {%- endif %}
+    where day in ({{ days_at_hand(-1, 1) }})
 
 ),
 
@@ -62,9 +60,7 @@ measured as (
         end as heartbeat_seconds
     from reading
     cross join refresh
-    {% if is_incremental() -%}
-    where reading.day in ({{ days_around_pending(0, 1) }})
-    {%- endif %}
+    where reading.day in ({{ days_at_hand(0, 1) }})
 
 ),
 

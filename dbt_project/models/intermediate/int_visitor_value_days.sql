@@ -1,8 +1,8 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy=rows_by_day(),
-        pre_hook="{{ delete_days(days_around_pending(0, 0)) }}",
+        materialized=days_at_a_time(),
+        incremental_strategy='insert_overwrite',
+        meta={'rewrites': [0, 0]},
     )
 }}
 
@@ -13,9 +13,7 @@ bills as (
     select * from {{ ref('int_bills') }}
     where
         revenue <> 0
-        {% if is_incremental() -%}
-        and day in ({{ days_around_pending(0, 0) }})
-        {%- endif %}
+        and day in ({{ days_at_hand(0, 0) }})
 
 ),
 
@@ -24,9 +22,7 @@ visitor_days as (
     select * from {{ ref('int_visitor_days') }}
     where
         page_views > 0
-        {% if is_incremental() -%}
-        and day in ({{ days_around_pending(0, 0) }})
-        {%- endif %}
+        and day in ({{ days_at_hand(0, 0) }})
 
 ),
 

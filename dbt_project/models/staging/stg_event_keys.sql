@@ -1,8 +1,8 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy=rows_by_day(),
-        pre_hook="{{ delete_days(days_around_pending(0, 0)) }}",
+        materialized=days_at_a_time(),
+        incremental_strategy='insert_overwrite',
+        meta={'rewrites': [0, 0]},
     )
 }}
 
@@ -12,6 +12,7 @@ landed as (
 
     -- Of the pending days.
     select * from {{ source('landing', 'events') }}
+    where day in ({{ days_at_hand(0, 0) }})
 
 ),
 
