@@ -1,5 +1,6 @@
 """What tests everywhere share."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tests.refresh.small import Small
 
 # Two tests run at a time on two cores: a second thread of each would only wait for the other's.
 os.environ.setdefault("ARVO_THREADS", "1")
+# Looking through dbt's parsed project for garbage at every turn takes a tenth of a build.
+gc.set_threshold(100_000, 20, 20)
 
 
 GOALS = """

@@ -5,6 +5,7 @@ less per refresh. Tests that are about the command or about Dagster run those.
 """
 
 import datetime as dt
+import gc
 import json
 import os
 import shutil
@@ -235,6 +236,8 @@ def _manifest() -> Any:
     # In a folder of its own: dbt writes what it parsed in place, and another process may read it.
     with tempfile.TemporaryDirectory() as target:
         parsed = dbtRunner().invoke(["parse", *where, "--quiet", "--target-path", target])
+    # It stays until the end: nothing in it is garbage.
+    gc.freeze()
     return parsed.result
 
 
