@@ -41,6 +41,8 @@ OUTCOMES = {
 LIST, OTHERS, SQL = "list", "others", "sql"
 DEFAULT_PERIOD_DAYS = 28
 LONGEST_PERIOD_DAYS = 366
+# What a decimal(18, 4) holds.
+COST_BELOW = 10**14
 
 
 @dataclass(frozen=True)
@@ -149,20 +151,25 @@ class _Entry(entries.Entry):
 
     def _cost(self) -> float:
         value = self.stated.get("cost")
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        # Neither .nan nor .inf lies between any two numbers; True does.
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and 0 <= value < COST_BELOW
+        ):
             return float(value)
         told = "is missing" if value is None else f"is {value!r}"
         self.problem(
-            f"needs its cost in the reporting currency, 0 or more, which {told}: an effect is "
-            "worth what it cost."
+            "needs its cost in the reporting currency, 0 or more and below "
+            f"{COST_BELOW:,}, which {told}: an effect is worth what it cost."
         )
         return 0.0
 
     def _outcome(self) -> str:
         value = self.stated.get("outcome")
-        if value in OUTCOMES:
-            return str(value)
-        told = texts.nearest(str(value or ""), OUTCOMES)
+        if isinstance(value, str) and value in OUTCOMES:
+            return value
+        told = texts.nearest(value if isinstance(value, str) else "", OUTCOMES)
         self.problem(f"has no outcome that is known ({value!r}). {told}")
         return ""
 
