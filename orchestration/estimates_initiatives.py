@@ -1,23 +1,31 @@
 """Who is treated by which initiative, and what the initiatives did.
 
-Holds what lies between initiatives.yml and the marts: the publisher's own queries, run over the
-marts, and the estimate. A query that cannot be run makes its initiative's row say so; it fails no
-refresh.
+Holds what lies between initiatives.yml and the marts: the publisher's own queries, run over copies
+of the marts, and the estimate. A query that cannot be run makes its initiative's row say so; it
+fails no refresh.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from orchestration import initiative_queries, settings
 from orchestration.estimates import ordered, table
 from orchestration.estimators.difference_in_differences import Effect, Outcomes, estimate
 from orchestration.initiatives import LIST, SQL
+from orchestration.sources.files import literal
 
 TREATED, CONTROL = "treated", "control"
+# A query over the marts of a large publisher takes seconds; one that takes minutes is a mistake.
+QUERY_SECONDS = 300
+NOBODY = pa.chunked_array([], pa.string())
 MEMBER_COLUMNS: Mapping[str, pa.DataType] = {
     "initiative_id": pa.string(),
     "customer_id": pa.string(),
@@ -54,51 +62,139 @@ def members(
     """The customers that each initiative treats, and those it names as control.
 
     Args:
-        session: The warehouse; queries run on a connection of their own to it.
+        session: The warehouse; no query of a publisher runs on it.
         initiatives: Rows of landing.initiatives.
         listed: Rows of stg_initiative_members.
         marts: The marts a query may name, and the relations they are.
     """
-    stated = initiatives.order("all").to_arrow_table().to_pylist()
-    on_lists = listed.order("all").to_arrow_table().to_pylist() if stated else []
-    rows: list[tuple[object, ...]] = []
-    database = str(session.sql("select current_database()").fetchall()[0][0])
-    with session.cursor() as own:
-        # Nothing but these marts: what is not built before this may be of an earlier refresh.
-        for name, relation in marts.items():
-            own.execute(f"create or replace temp view {name} as from {database}.{relation}")
-        for each in stated:
-            own_rows = [row for row in on_lists if row["initiative"] == each["initiative_id"]]
+    parts: list[pa.Table] = []
+    with session.cursor() as warehouse, _asker(warehouse, marts) as ask:
+        for each in initiatives.order("all").to_arrow_table().to_pylist():
             for arm in (TREATED, CONTROL):
-                rule, query = each[f"{arm}_rule"], each[f"{arm}_sql"]
+                rule = each[f"{arm}_rule"]
                 if rule == LIST:
-                    found = sorted(
-                        {r["account_id"] for r in own_rows if (r["arm"] or TREATED) == arm}
-                    )
-                    problem = "" if found else f"the list has nobody whose arm is {arm}"
+                    found = _on_list(listed, each["initiative_id"], arm)
+                    problem = "" if len(found) else f"the list has nobody whose arm is {arm}"
                 elif rule == SQL:
-                    found, problem = _asked(own, query, arm)
+                    found, problem = ask(each[f"{arm}_sql"], arm)
                 else:
                     continue
-                rows += [(each["initiative_id"], customer, arm, None) for customer in found]
-                if problem:
-                    rows.append((each["initiative_id"], None, arm, problem))
-    return table(MEMBER_COLUMNS, rows)
+                parts.append(_part(each["initiative_id"], found, arm, problem))
+    return pa.concat_tables([table(MEMBER_COLUMNS, []), *parts])
 
 
-def _asked(connection: duckdb.DuckDBPyConnection, query: str, arm: str) -> tuple[list[str], str]:
-    """The customers a query names, in order, and why there are none."""
+def _part(initiative: str, customers: pa.ChunkedArray, arm: str, problem: str) -> pa.Table:
+    """The rows of an initiative's arm: its customers, or why there are none."""
+    if problem:
+        return table(MEMBER_COLUMNS, [(initiative, None, arm, problem)])
+    count = len(customers)
+    same = {
+        name: pa.repeat(pa.scalar(value, MEMBER_COLUMNS[name]), count)
+        for name, value in {"initiative_id": initiative, "arm": arm, "problem": None}.items()
+    }
+    columns = {**same, "customer_id": customers}
+    return pa.table({name: columns[name] for name in MEMBER_COLUMNS})
+
+
+def _on_list(listed: duckdb.DuckDBPyRelation, initiative: str, arm: str) -> pa.ChunkedArray:
+    """The accounts of an initiative's list whose arm that is, in order."""
+    own = f"initiative = {literal(initiative)}"
+    rows = listed.filter(f"{own} and coalesce(nullif(arm, ''), '{TREATED}') = '{arm}'")
+    found = rows.select("account_id").distinct().order("account_id").to_arrow_table()
+    return found.column(0).cast(pa.string())
+
+
+@contextmanager
+def _asker(
+    warehouse: duckdb.DuckDBPyConnection, marts: Mapping[str, str]
+) -> Iterator[Callable[[str, str], tuple[pa.ChunkedArray, str]]]:
+    """What asks a publisher's query for the customers of an arm.
+
+    `arvo check` refuses what a query may not say. Whatever it says, it runs where there is nothing
+    but the marts that queries name, as this refresh built them: no file, network or other table.
+    """
+    copied: set[str] = set()
+    with _locked() as connection:
+
+        def ask(text: str, arm: str) -> tuple[pa.ChunkedArray, str]:
+            query = initiative_queries.read(text, connection)
+            if query.problem:
+                return NOBODY, f"the query for its {arm} customers {query.problem}"
+            # Customers are needed whatever it names: nobody else can be treated.
+            for mart in {"customers", *query.marts} - copied:
+                _copy(warehouse, marts[mart], connection, mart)
+                copied.add(mart)
+            found, problem = _asked(connection, query.text)
+            if problem:
+                return NOBODY, f"the query for its {arm} customers {problem}"
+            return found, ""
+
+        yield ask
+
+
+@contextmanager
+def _locked() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to an empty database in memory that can reach nothing else."""
+    with (
+        tempfile.TemporaryDirectory(prefix="arvo-initiatives-") as spill,
+        duckdb.connect(
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "enable_external_access": "false",
+                "memory_limit": settings.memory_limit(),
+                # Names in a query must not reach this process's variables.
+                "python_enable_replacements": "false",
+                "temp_directory": spill,
+                "threads": settings.threads(),
+            }
+        ) as connection,
+    ):
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(settings.NO_PROGRESS_BAR)
+        connection.execute("set lock_configuration = true")
+        yield connection
+
+
+def _copy(
+    warehouse: duckdb.DuckDBPyConnection,
+    relation: str,
+    connection: duckdb.DuckDBPyConnection,
+    mart: str,
+) -> None:
+    """Copies a mart, some rows at a time; what does not fit into memory is spilled."""
+    connection.register("incoming", warehouse.sql(f"from {relation}").to_arrow_reader())
+    connection.execute(f"create table {mart} as from incoming")
+    connection.unregister("incoming")
+
+
+def _asked(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[pa.ChunkedArray, str]:
+    """The customers a query names, in order, and why there are none.
+
+    What DuckDB says of a query that fails may hold values of the data: only what it says of names
+    is told.
+    """
+    clock = threading.Timer(QUERY_SECONDS, connection.interrupt)
+    clock.start()
     try:
-        found = connection.execute(
-            f"select distinct customer_id from (\n{query}\n) where customer_id is not null "
-            "order by customer_id"
-        ).fetchall()
-    except duckdb.Error as error:
+        found = connection.sql(
+            "select distinct cast(customer_id as varchar) as customer_id "
+            f"from (\n{query}\n) where cast(customer_id as varchar) in "
+            "(select customer_id from main.customers) order by 1"
+        ).to_arrow_table()
+    except duckdb.InterruptException:
+        return NOBODY, f"was stopped after {QUERY_SECONDS:g} seconds"
+    except (duckdb.BinderException, duckdb.CatalogException) as error:
         told = str(error).splitlines()[0].rstrip(".")
-        return [], f"the query for its {arm} customers cannot be run: {told}"
-    if not found:
-        return [], f"the query for its {arm} customers finds nobody"
-    return [str(customer) for (customer,) in found], ""
+        return NOBODY, f"cannot be run: {told}"
+    except duckdb.Error as error:
+        kind = type(error).__name__.removesuffix("Exception")
+        told = f"cannot be run ({kind}); `arvo sql` with the same query says why"
+        return NOBODY, told
+    finally:
+        clock.cancel()
+        clock.join()
+    return found.column(0).cast(pa.string()), "" if len(found) else "finds nobody"
 
 
 def effects(outcomes: duckdb.DuckDBPyRelation) -> pa.Table:

@@ -5,7 +5,6 @@ the dbt project's to tell.
 """
 
 import datetime as dt
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration import entries, texts
+from orchestration import entries, initiative_queries, texts
 
 FILE = "initiatives.yml"
 KEYS = (
@@ -41,6 +40,8 @@ OUTCOMES = {
 LIST, OTHERS, SQL = "list", "others", "sql"
 DEFAULT_PERIOD_DAYS = 28
 LONGEST_PERIOD_DAYS = 366
+# What a decimal(18, 4) holds.
+COST_BELOW = 10**14
 
 
 @dataclass(frozen=True)
@@ -149,20 +150,25 @@ class _Entry(entries.Entry):
 
     def _cost(self) -> float:
         value = self.stated.get("cost")
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        # Neither .nan nor .inf lies between any two numbers; True does.
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and 0 <= value < COST_BELOW
+        ):
             return float(value)
         told = "is missing" if value is None else f"is {value!r}"
         self.problem(
-            f"needs its cost in the reporting currency, 0 or more, which {told}: an effect is "
-            "worth what it cost."
+            "needs its cost in the reporting currency, 0 or more and below "
+            f"{COST_BELOW:,}, which {told}: an effect is worth what it cost."
         )
         return 0.0
 
     def _outcome(self) -> str:
         value = self.stated.get("outcome")
-        if value in OUTCOMES:
-            return str(value)
-        told = texts.nearest(str(value or ""), OUTCOMES)
+        if isinstance(value, str) and value in OUTCOMES:
+            return value
+        told = texts.nearest(value if isinstance(value, str) else "", OUTCOMES)
         self.problem(f"has no outcome that is known ({value!r}). {told}")
         return ""
 
@@ -179,29 +185,15 @@ class _Entry(entries.Entry):
     def _group(self, key: str, rules: Sequence[str]) -> tuple[str, str | None]:
         """How a group is named: the rule, and the query where there is one."""
         value = self.stated.get(key)
-        if value in rules:
-            return str(value), None
-        if isinstance(value, dict) and list(value) == [SQL]:
-            query = str(value[SQL])
-            wrong = self._query_problem(query)
-            if wrong:
-                self.problem(
-                    f"names its {key} customers by a query that cannot be run ({wrong}). Write "
-                    "one select with a column customer_id, over the marts."
-                )
-            return SQL, query
+        if isinstance(value, str) and value in rules:
+            return value, None
+        if isinstance(value, dict) and list(value) == [SQL] and isinstance(value[SQL], str):
+            query = initiative_queries.read(value[SQL], self.parser)
+            if query.problem:
+                self.problem(f"names its {key} customers by a query that {query.problem}")
+            return SQL, query.text
         self.problem(
             f"does not say who is {key}. Say {key}: {' or '.join(rules)}, or {key}: "
             "{sql: select customer_id from …}."
         )
         return "", None
-
-    def _query_problem(self, query: str) -> str | None:
-        # Only a select can be put into words like this: nothing else passes.
-        row = self.parser.execute("select json_serialize_sql(?)", [query]).fetchone()
-        parsed = json.loads(row[0]) if row else {}
-        if parsed.get("error"):
-            return str(parsed.get("error_message", "it does not parse")).splitlines()[0]
-        if len(parsed["statements"]) != 1:
-            return f"it holds {len(parsed['statements'])} statements"
-        return None

@@ -189,7 +189,9 @@ def _standing_sql() -> str:
 
 
 def initiatives(connection: duckdb.DuckDBPyConnection) -> Suite:
-    """Every initiative was looked at, and what was told of it on other days stays.
+    """Every initiative was looked at, and what was told of it stays.
+
+    Only what was told today of one that is still stated is told anew.
 
     Args:
         connection: The candidate, its marts in `main`, with the warehouse attached as
@@ -210,8 +212,9 @@ def initiatives(connection: duckdb.DuckDBPyConnection) -> Suite:
         "on stated.initiative_id = effects.initiative_id "
         f"and effects.as_of_day = {AS_OF_DAY} group by stated.initiative_id "
         "union all select initiative_id || ' of ' || as_of_day, false, true "
-        f"from (select {told} from {before}.initiative_effects "
-        f"where as_of_day <> {AS_OF_DAY} except select {told} from main.initiative_effects)"
+        f"from (select {told} from {before}.initiative_effects where as_of_day <> {AS_OF_DAY} "
+        "or initiative_id not in (select initiative_id from warehouse.landing.initiatives) "
+        f"except select {told} from main.initiative_effects)"
     )
     checks = (
         rows_due(0, "A publisher need not have initiatives."),

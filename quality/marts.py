@@ -46,7 +46,8 @@ ALWAYS_DUE = ("data_assets", "estimate_quality")
 
 # The marts of this area tell about refreshes; they do not grow with the publisher.
 OPERATIONS = "operations"
-# Marts that are as large as what is configured, or as what changed lately.
+# Marts that are as large as what is configured, or as what changed lately. initiative_effects is
+# not among them: what was found is kept when its initiative is taken away.
 FREE_TO_SHRINK = (
     "goals",
     "goal_progress",

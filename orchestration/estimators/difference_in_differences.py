@@ -74,8 +74,8 @@ class Effect:
         effect: Change of the treated less change of the control.
         pre_trend: Change per period of the gap between them before the start.
         placebo: The same as the effect with a start amid the periods before.
-        treated_customers: Customers treated.
-        control_customers: Customers in the control.
+        treated_customers: Customers treated, of the periods that both groups have if there are any.
+        control_customers: Customers in the control, likewise.
         treated_periods: Customer-periods of the treated after the start.
         before: Whole periods before the start that both groups have.
         after: Whole periods after it.
@@ -101,11 +101,13 @@ def estimate(outcomes: Outcomes) -> Effect:
     Every period counts alike: the gap between treated and control is taken period by period, so
     that what happened to both at a time does not count, whatever became of the numbers of each.
     """
+    treated, control = _customers(outcomes)
     outcomes = _of_both(outcomes)
     periods = np.unique(outcomes.period)
     before, after = periods[periods < 0], periods[periods >= 0]
-    treated = len(np.unique(outcomes.customer[outcomes.is_treated]))
-    control = len(np.unique(outcomes.customer[~outcomes.is_treated]))
+    if len(periods):
+        # Who has outcomes in no period that counts is not compared.
+        treated, control = _customers(outcomes)
     effect = pre_trend = placebo = Contrast()
     if len(before) and len(after):
         effect = contrast(outcomes, {**_mean(after, 1.0), **_mean(before, -1.0)})
@@ -178,6 +180,14 @@ def _of_both(outcomes: Outcomes) -> Outcomes:
     )
 
 
+def _customers(outcomes: Outcomes) -> tuple[int, int]:
+    """How many customers are treated, and how many are in the control."""
+    return (
+        len(np.unique(outcomes.customer[outcomes.is_treated])),
+        len(np.unique(outcomes.customer[~outcomes.is_treated])),
+    )
+
+
 def _mean(periods: Integers, sign: float) -> dict[int, float]:
     return {int(period): sign / len(periods) for period in periods}
 
@@ -196,6 +206,8 @@ def _doubt(
             f"{customers[0]:,} treated and {customers[1]:,} control customers have outcomes; it "
             f"takes {FEWEST_CUSTOMERS} of each"
         )
+    if before == after == 0:
+        return "no whole period has outcomes of both groups"
     if after < FEWEST_AFTER:
         return "no whole period has passed since it started"
     if before < FEWEST_BEFORE:

@@ -18,6 +18,7 @@ WITH_FORMULAS = {
     "customer_value",
     "engagement",
     "identity_coverage",
+    "initiative_effects",
     "int_block_customers",
     "int_calibration",
     "int_churn_activity",

@@ -90,6 +90,29 @@ def test_a_period_without_one_of_the_groups_does_not_count() -> None:
     both = {(-1, True): (60, 30), (-1, False): (60, 30), (0, True): (60, 30), (0, False): (60, 30)}
     found = estimate(cells({**both, (1, False): (60, 0)}))
     assert (found.effect.value, found.after) == (0, 1)
+    # The 60 of that period are compared with nobody.
+    assert found.control_customers == 120
+
+
+def test_who_has_outcomes_is_counted_even_where_there_is_nobody_to_compare_with() -> None:
+    found = estimate(cells({(-1, True): (70, 30), (0, True): (50, 30)}))
+    assert (found.treated_customers, found.control_customers) == (120, 0)
+    assert found.reason == (
+        "120 treated and 0 control customers have outcomes; it takes 50 of each"
+    )
+
+
+def test_two_groups_that_never_meet_are_not_compared() -> None:
+    found = estimate(cells({(-1, True): (70, 30), (0, False): (60, 30)}))
+    assert (found.treated_customers, found.control_customers) == (70, 60)
+    assert found.reason == "no whole period has outcomes of both groups"
+    assert (found.before, found.after, found.is_shown) == (0, 0, False)
+
+
+def test_only_who_is_compared_makes_enough_customers() -> None:
+    # 60 of the control, but 10 of them in a period that the treated have too.
+    found = estimate(cells({(0, True): (60, 30), (0, False): (10, 5), (1, False): (50, 5)}))
+    assert found.reason == "60 treated and 10 control customers have outcomes; it takes 50 of each"
 
 
 def drawn(

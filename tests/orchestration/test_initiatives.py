@@ -36,7 +36,9 @@ def read(
 
 def test_an_initiative_is_read_as_it_is_stated(tmp_path: Path) -> None:
     query = "select customer_id from customers"
-    (made,), problems = read(tmp_path, {**CALL, "control": {"sql": query}, "period_days": 7})
+    (made,), problems = read(
+        tmp_path, {**CALL, "control": {"sql": f"{query}; -- those"}, "period_days": 7}
+    )
     assert problems == ()
     assert (made.treated_rule, made.treated_sql) == ("list", None)
     assert (made.control_rule, made.control_sql) == ("sql", query)
@@ -52,12 +54,25 @@ def test_without_the_file_there_are_none(tmp_path: Path) -> None:
     [
         ({"goal": "chum"}, "is to move an unknown goal 'chum'. Did you mean 'churn'?"),
         ({"owner": None}, "has no owner. Add the role that answers for it."),
-        ({"cost": None}, "needs its cost in the reporting currency, 0 or more, which is missing"),
-        ({"cost": -1}, "needs its cost in the reporting currency, 0 or more, which is -1"),
+        ({"cost": None}, "needs its cost in the reporting currency, 0 or more and below 100,000,"),
+        ({"cost": None}, "which is missing: an effect is worth what it cost."),
+        ({"cost": -1}, "which is -1: an effect is worth what it cost."),
+        ({"cost": float("nan")}, "which is nan: an effect"),
+        ({"cost": float("inf")}, "which is inf: an effect"),
+        ({"cost": 1e14}, "which is 100000000000000.0: an effect"),
+        ({"cost": [1]}, "which is [1]: an effect"),
         ({"end": dt.date(2026, 4, 1)}, "ends on 2026-04-01, before it starts (2026-04-08)."),
         ({"start": "spring"}, "needs a day as start, such as 2026-01-01, not 'spring'."),
         ({"outcome": "happiness"}, "has no outcome that is known ('happiness'). Known are: ret"),
         ({"outcome": "retain"}, "('retain'). Did you mean 'retained'?"),
+        ({"outcome": ["active"]}, "known (['active']). Known are: retained, active, active_days,"),
+        ({"outcome": {"a": "b"}}, "has no outcome that is known ({'a': 'b'}). Known are: retained"),
+        ({"outcome": None}, "has no outcome that is known (None). Known are: retained, active"),
+        ({"treated": ["list"]}, "does not say who is treated. Say treated: list, or treated:"),
+        ({"treated": {"sql": None}}, "does not say who is treated. Say treated: list, or treated:"),
+        ({"control": {"sql": ["x"]}}, "does not say who is control. Say control: others or list"),
+        ({"goal": ["churn"]}, "has no goal. Add the id of the goal it is to move."),
+        ({"period_days": [28]}, "has period_days [28]; it is a whole number from 1 to 366."),
         ({"treated": "others"}, "does not say who is treated. Say treated: list, or treated:"),
         ({"control": {"query": "x"}}, "does not say who is control. Say control: others or list"),
         (
@@ -67,6 +82,16 @@ def test_without_the_file_there_are_none(tmp_path: Path) -> None:
         (
             {"treated": {"sql": "drop table customers"}},
             "names its treated customers by a query that cannot be run (Only SELECT statements",
+        ),
+        (
+            {"treated": {"sql": "select customer_id from retention"}},
+            "names its treated customers by a query that reads retention, which it may not. It may "
+            "read these marts and nothing else: churn_risk, customer_value, "
+            "customer_value_monthly, customers, engagement, mrr_movements, social_value. Select",
+        ),
+        (
+            {"control": {"sql": "from customers where random() < 0.5"}},
+            "names its control customers by a query that calls random, which depends on more than",
         ),
         ({"treated": {"sql": "select 1; select 2"}}, "(it holds 2 statements). Write one select"),
         ({"period_days": 0}, "has period_days 0; it is a whole number from 1 to 366."),

@@ -362,6 +362,17 @@ SPOILED = [
         {"what_was_told_stays"},
     ),
     (
+        "initiatives",  # told today of one that is not stated any more, and not any more
+        "insert into last.main.initiative_effects by name "
+        "select * replace ('over' as initiative_id) from initiative_effects",
+        {"what_was_told_stays"},
+    ),
+    (
+        "initiatives",  # told today of one that is stated, and told anew
+        "update last.main.initiative_effects set reason = 'an hour ago'",
+        set(),
+    ),
+    (
         "identifiers",
         "update customers set acquisition_channel = 'liisa@example.fi'",
         {"no_email_address"},
@@ -398,6 +409,12 @@ SPOILED = [
         "last_version",  # fewer goals are wanted
         "delete from goal_progress; delete from goals; delete from unit_scorecard",
         set(),
+    ),
+    ("last_version", "delete from initiatives", set()),  # nothing is done any more
+    (
+        "last_version",  # what was found does not go with it
+        "delete from initiative_effects",
+        {"rows_fewer", "rows_collapsed"},
     ),
     (
         "last_version",  # 95 customers where there were 100

@@ -18,11 +18,18 @@ initiatives:
   - {id: call, title: A call, goal: reading, owner: editor, start: 2024-03-05, cost: 30,
      treated: list, control: others, outcome: active_days, period_days: 2}
   - {id: finns, title: For Finns, goal: reading, owner: editor, start: 2024-03-05, cost: 0,
-     treated: {sql: select customer_id from customers where country = 'FI'},
+     treated: {sql: select customer_id from customers where country = 'FI'; -- those},
      control: {sql: select customer_id from customers where country = 'SE'},
      outcome: active, period_days: 2}
   - {id: broken, title: Broken, goal: reading, owner: editor, start: 2024-03-05, cost: 1,
-     treated: {sql: select customer_id from retention}, control: others, outcome: active}
+     treated: {sql: select customer_id from customers where colour = 1}, control: others,
+     outcome: active}
+  - {id: telling, title: Telling, goal: reading, owner: editor, start: 2024-03-05, cost: 1,
+     treated: {sql: select cast(country as int) as customer_id from customers}, control: others,
+     outcome: active}
+  - {id: everybody, title: For all, goal: reading, owner: editor, start: 2024-03-05, cost: 1,
+     treated: {sql: select customer_id from customers}, control: others, outcome: active,
+     period_days: 2}
   - {id: nobody, title: For nobody, goal: reading, owner: editor, start: 2024-03-05, cost: 1,
      treated: {sql: select customer_id from customers where country = 'XX'}, control: others,
      outcome: active}
@@ -90,10 +97,22 @@ def test_groups_named_by_a_query_over_the_marts(lived: Small) -> None:
 
 def test_a_query_that_cannot_be_run_says_so_in_its_row_and_stops_nothing(lived: Small) -> None:
     told = dict(lived.rows("select initiative_id, reason from initiative_effects where is_latest"))
-    assert told["broken"].startswith("the query for its treated customers cannot be run: Catalog")
-    assert "retention" in told["broken"]
+    assert told["broken"].startswith("the query for its treated customers cannot be run: Binder")
+    assert "colour" in told["broken"]
+    # What DuckDB says of it names the country of some reader.
+    assert told["telling"] == (
+        "the query for its treated customers cannot be run (Conversion); `arvo sql` with the same "
+        "query says why"
+    )
     assert told["nobody"] == "the query for its treated customers finds nobody"
     assert told["later"] == "the list has nobody whose arm is treated"
+
+
+def test_with_everybody_treated_nobody_is_left_to_compare_with(lived: Small) -> None:
+    assert lived.rows(
+        "select treated_customers, control_customers, reason from initiative_effects "
+        "where initiative_id = 'everybody' and is_latest"
+    ) == [(120, 0, "120 treated and 0 control customers have outcomes; it takes 50 of each")]
 
 
 def test_what_was_found_on_earlier_days_stays(lived: Small) -> None:
@@ -107,7 +126,7 @@ def test_the_scorecard_says_what_was_done(lived: Small) -> None:
     ((done, shown, told),) = lived.rows(
         "select initiative_count, shown_initiative_count, what_was_done from unit_scorecard"
     )
-    assert (done, shown) == (4, 1)
+    assert (done, shown) == (6, 1)
     assert "A call: helps, 1.0 active_days a customer and period (1.0 to 1.0)" in told
 
 

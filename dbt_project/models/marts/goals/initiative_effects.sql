@@ -107,7 +107,8 @@ every as (
 
     union all
 
-    -- What was found on other days stays as it was published then.
+    -- What was found on other days stays as it was published then, and so does what was
+    -- found today of what is not stated any more.
     select
         published.initiative_id,
         published.as_of_day,
@@ -136,7 +137,11 @@ every as (
         published.direction,
         published.reason
     from {{ source('run', 'published_initiative_effects') }} as published
-    inner join refresh on published.as_of_day <> refresh.as_of_day
+    left join today
+        on
+            published.initiative_id = today.initiative_id
+            and published.as_of_day = today.as_of_day
+    where today.initiative_id is null
 
 ),
 
