@@ -54,6 +54,7 @@ def test_without_the_file_there_are_none(tmp_path: Path) -> None:
         ({"owner": None}, "has no owner. Add the role that answers for it."),
         ({"cost": None}, "needs its cost in the reporting currency, 0 or more, which is missing"),
         ({"cost": -1}, "needs its cost in the reporting currency, 0 or more, which is -1"),
+        ({"cost": float("inf")}, "has inf as cost: nothing can be reckoned with that. Write a fi"),
         ({"end": dt.date(2026, 4, 1)}, "ends on 2026-04-01, before it starts (2026-04-08)."),
         ({"start": "spring"}, "needs a day as start, such as 2026-01-01, not 'spring'."),
         ({"outcome": "happiness"}, "has no outcome that is known ('happiness'). Known are: ret"),
