@@ -19,6 +19,8 @@ goals:
      target: 8, start: 2024-03-01, end: 2024-03-04}
   - {id: revenue, title: They pay, unit: sales, owner: seller, metric: mrr, baseline: 5,
      target: 20, start: 2024-03-01, end: 2024-03-31}
+  - {id: ended, title: They paid, unit: sales, owner: seller, metric: mrr, baseline: 5,
+     target: 20, start: 2024-02-10, end: 2024-02-20}
 """
 INITIATIVES = """
 initiatives:
