@@ -158,6 +158,8 @@ def _standing_sql() -> str:
                 parts.part_id,
                 metrics.kind = 'flow' or (metrics.kind = 'ratio' and metrics.grain = 'day')
                     as adds_up,
+                case when metrics.kind = 'flow' and metrics.first_day <= latest.day then 0 end
+                    as at_least,
                 sum(dated.numerator) as total,
                 max_by(dated.numerator, dated.day) as last
             from warehouse.landing.goals as goals
@@ -171,12 +173,13 @@ def _standing_sql() -> str:
                 and part.segment = dated.segment
                 and metrics.grain = dated.period
                 and {is_in_period}
-            group by goals.goal_id, parts.part_id, adds_up
+            group by goals.goal_id, parts.part_id, adds_up, at_least
         ),
         measured as (
+            -- A flow that has begun and brought nothing is at 0; all else without values nowhere.
             select
                 goal_id,
-                sum(case when adds_up then total else last end) as measured
+                sum(case when adds_up then coalesce(total, at_least) else last end) as measured
             from series
             group by goal_id
         )

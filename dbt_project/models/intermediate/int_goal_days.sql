@@ -106,6 +106,17 @@ first_days as (
 
 ),
 
+begun as (
+
+    -- From its first day on, of whatever segment, a metric is known: no row is nothing.
+    select
+        metric,
+        min(day) as first_day
+    from values_by_day
+    group by metric
+
+),
+
 days as (
 
     -- Every day of its period, whether its metric has a value or not.
@@ -155,12 +166,14 @@ flow_days as (
         spine.goal_id,
         spine.day,
         spine.day as observed_day,
-        sum(flows.numerator) over since_first as level,
-        sum(flows.numerator) over so_far as numerator,
+        coalesce(sum(flows.numerator) over since_first, 0) as level,
+        coalesce(sum(flows.numerator) over so_far, 0) as numerator,
         cast(null as decimal(38, 6)) as denominator,
-        sum(flows.n) over so_far as n
+        coalesce(sum(flows.n) over so_far, 0) as n
     from spine
     inner join measured on spine.goal_id = measured.goal_id and measured.kind = 'flow'
+    inner join begun
+        on measured.metric = begun.metric and spine.day >= begun.first_day
     left join flows on spine.goal_id = flows.goal_id and spine.day = flows.day
     window
         since_first as (
