@@ -5,8 +5,10 @@ Holds what such files share: how their entries are named in messages and how com
 
 import datetime as dt
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,11 @@ def repeated(kind: str, ids: Sequence[str]) -> Iterator[str]:
             yield f"{kind} '{name}' is stated {count} times. Give each its own id."
 
 
+def _is_endless(value: object) -> bool:
+    """Whether it is one of the numbers that YAML has beside the finite: .nan, .inf, -.inf."""
+    return isinstance(value, int | float) and not abs(value) <= sys.float_info.max
+
+
 class Entry:
     """One entry being read; collects problems, each of which names it.
 
@@ -70,6 +77,11 @@ class Entry:
         for key in stated:
             if key not in keys:
                 self.problem(f"has an unknown key '{key}'. {texts.nearest(key, keys)}")
+            elif _is_endless(stated[key]):
+                self.problem(
+                    f"has {stated[key]} as {key}: nothing can be reckoned with that. "
+                    "Write a finite number."
+                )
 
     def problem(self, told: str) -> None:
         """Notes a problem, told as what the entry has or lacks."""
@@ -105,15 +117,19 @@ class Entry:
         """A number it must have."""
         value = self.stated.get(key)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
+            # What is not finite was told when the entry was opened.
+            return 0.0 if _is_endless(value) else float(value)
         told = "is missing" if value is None else f"is {value!r}"
         self.problem(f"needs a number as {key}, which {told}.")
         return 0.0
 
     def day(self, key: str) -> dt.date | None:
-        """A day it must have."""
+        """A day it must have; in quotation marks it is a text, and a day all the same."""
         value = self.stated.get(key)
         if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
             return value
+        if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+            with suppress(ValueError):
+                return dt.date.fromisoformat(value)
         self.problem(f"needs a day as {key}, such as 2026-01-01, not {value!r}.")
         return None

@@ -74,16 +74,18 @@ def _forecasts(goal_id: str, days: Columns) -> Iterator[tuple[object, ...]]:
     else:
         length = float(days["window_days"][0]) if days["kind"][0] == "ratio" else DAYS_A_WEEK
         steps = recent_steps(levels, int(length))
-    share = days["share_elapsed"].astype(np.float64)
-    total = days["total_days"].astype(np.float64)
+    # Days, not the share of a season: last year's may all have come in with weeks still to come.
+    left = days["end_day"].astype("datetime64[D]") - days["day"].astype("datetime64[D]")
+    remaining = left.astype(np.float64)
+    elapsed = days["total_days"].astype(np.float64) - remaining
     with np.errstate(all="ignore"):
         projected = project(
             days["forecast"].astype(np.float64),
             days["target"].astype(np.float64),
             days["direction"] == "up",
             steps,
-            share * total / length,
-            (1 - share) * total / length,
+            elapsed / length,
+            remaining / length,
         )
     for place_ in np.flatnonzero(days["is_running"].astype(bool)):
         lower, upper = projected.lower[place_], projected.upper[place_]

@@ -34,6 +34,8 @@ KEYS = (
 )
 # Weights are written by hand: a third is .333.
 WEIGHTS_MAY_MISS = 0.005
+# A year, be it a leap year: a longer season has no year before it to be held against.
+LONGEST_SEASON_DAYS = 366
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ class _Entry(entries.Entry):
         value = self.stated.get("segment")
         if value is None:
             return {"segment_type": WHOLE[0], "segment": WHOLE[1]}
-        if not isinstance(value, dict) or len(value) != 1:
+        if not isinstance(value, dict) or len(value) != 1 or None in value.values():
             self.problem("needs a segment of one entry, as in segment: {plan: digital}.")
             return {}
         kind, segment = next(iter(value.items()))
@@ -211,6 +213,13 @@ class _Entry(entries.Entry):
             self.problem(
                 f"has a seasonal pace, which only what adds up over days can have: "
                 f"'{metric.name}' is a {metric.kind}. Let its pace be linear."
+            )
+        days = (goal.end - goal.start).days + 1
+        if goal.pace == "seasonal" and days > LONGEST_SEASON_DAYS:
+            self.problem(
+                f"has a seasonal pace over {days} days ({goal.start} to {goal.end}), but its "
+                "season is that of the year before it starts. Let it end within a year, or its "
+                "pace be linear."
             )
         if goal.rollup == "sum" and metric.kind == "ratio":
             self.problem(
@@ -248,6 +257,7 @@ def _tree_problems(goals: Sequence[Goal], metrics: Mapping[str, Metric]) -> Iter
         yield from _period_problems(goal, children)
         yield from _weight_problems(goal, children)
         yield from _rollup_problems(goal, children)
+        yield from _overlap_problems(goal, goals)
 
 
 def _circle(goal: Goal, by_id: Mapping[str, Goal]) -> list[str]:
@@ -302,6 +312,28 @@ def _rollup_problems(goal: Goal, children: Sequence[Goal]) -> Iterator[str]:
                 f"recomputes '{goal.metric}' from its children. Measure both alike, or say "
                 "rollup: weighted."
             )
+
+
+def _overlap_problems(goal: Goal, goals: Sequence[Goal]) -> Iterator[str]:
+    """What a sum or ratio would count twice."""
+    if goal.rollup not in ("sum", "ratio"):
+        return
+    ids = {part for part, _ in _parts(goal, goals)}
+    measured = [each for each in goals if each.id in ids and each.metric == goal.metric]
+    seen: dict[tuple[str, str], Goal] = {}
+    for part in measured:
+        same = seen.setdefault((part.segment_type, part.segment), part)
+        other = measured[0] if same is part else same
+        if same is not part or part.segment_type != other.segment_type:
+            yield (
+                f"goal '{goal.id}' adds up '{other.id}' ({_shown(other)}) and '{part.id}' "
+                f"({_shown(part)}), which would count the same twice. Split it by one thing, each "
+                "segment once, or say rollup: own."
+            )
+
+
+def _shown(goal: Goal) -> str:
+    return "the whole" if goal.segment_type == WHOLE[0] else f"{goal.segment_type} {goal.segment}"
 
 
 def parts(goals: Sequence[Goal]) -> list[tuple[str, str, float]]:

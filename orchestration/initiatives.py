@@ -5,6 +5,7 @@ the dbt project's to tell.
 """
 
 import datetime as dt
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +151,9 @@ class _Entry(entries.Entry):
 
     def _cost(self) -> float:
         value = self.stated.get("cost")
-        # Neither .nan nor .inf lies between any two numbers; True does.
+        # What is not finite was told when the entry was opened.
+        if isinstance(value, float) and not math.isfinite(value):
+            return 0.0
         if (
             isinstance(value, int | float)
             and not isinstance(value, bool)

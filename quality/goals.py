@@ -129,25 +129,28 @@ def goals(connection: duckdb.DuckDBPyConnection) -> Suite:
 def _standing_sql() -> str:
     """Each begun goal, where it is said to stand last, and its metric's published values then."""
     is_in_period = """
-        case metrics.kind
-            when 'flow' then values.period_start between goals.start_day and latest.day
-            when 'stock' then values.period_start <= latest.day
-            else case
-                when metrics.grain = 'day' then values.period_start
-                    between latest.day - (metrics.window_days::int - 1) and latest.day
-                else values.period_start <= latest.day
-            end
+        case
+            when metrics.kind = 'flow' then dated.day between goals.start_day and latest.day
+            when metrics.kind = 'ratio' and metrics.grain = 'day'
+                then dated.day between latest.day - (metrics.window_days::int - 1) and latest.day
+            else dated.day <= latest.day
         end
     """
     return f"""
-        with latest as (
+        with dated as (
+            -- A month's value is that of its last day, or of the as-of day while it runs.
             select
-                goal_id,
-                max(day) as day,
-                max_by(coalesce(so_far, numerator), day) as told,
-                max_by(observed_day, day) as observed_day
+                *,
+                case
+                    when period = 'month' then least(period_end, {AS_OF_DAY}) else period_start
+                end as day
+            from main.metric_values
+        ),
+        latest as (
+            select goal_id, day, coalesce(so_far, numerator) as told
             from main.goal_progress
-            group by goal_id
+            -- Not max_by, which would pass over a day that tells nothing.
+            qualify day = max(day) over (partition by goal_id)
         ),
         series as (
             select
@@ -155,23 +158,28 @@ def _standing_sql() -> str:
                 parts.part_id,
                 metrics.kind = 'flow' or (metrics.kind = 'ratio' and metrics.grain = 'day')
                     as adds_up,
-                sum(values.numerator) as total,
-                max_by(values.numerator, values.period_start) as last
+                case when metrics.kind = 'flow' and metrics.first_day <= latest.day then 0 end
+                    as at_least,
+                sum(dated.numerator) as total,
+                max_by(dated.numerator, dated.day) as last
             from warehouse.landing.goals as goals
             inner join main.metrics as metrics on goals.metric = metrics.metric
             inner join warehouse.landing.goal_parts as parts on goals.goal_id = parts.goal_id
             inner join warehouse.landing.goals as part on parts.part_id = part.goal_id
             inner join latest on goals.goal_id = latest.goal_id
-            inner join main.metric_values as values
-                on goals.metric = values.metric
-                and part.segment_type = values.segment_type
-                and part.segment = values.segment
-                and metrics.grain = values.period
+            left join dated
+                on goals.metric = dated.metric
+                and part.segment_type = dated.segment_type
+                and part.segment = dated.segment
+                and metrics.grain = dated.period
                 and {is_in_period}
-            group by goals.goal_id, parts.part_id, adds_up
+            group by goals.goal_id, parts.part_id, adds_up, at_least
         ),
         measured as (
-            select goal_id, sum(case when adds_up then total else last end) as measured
+            -- A flow that has begun and brought nothing is at 0; all else without values nowhere.
+            select
+                goal_id,
+                sum(case when adds_up then coalesce(total, at_least) else last end) as measured
             from series
             group by goal_id
         )

@@ -22,6 +22,10 @@ goals:
      target: 8, start: 2024-03-01, end: 2024-03-04}
   - {id: revenue, title: They pay, unit: sales, owner: seller, metric: mrr, baseline: 5,
      target: 20, start: 2024-03-01, end: 2024-03-31}
+  - {id: ended, title: They paid, unit: sales, owner: seller, metric: mrr, baseline: 5,
+     target: 20, start: 2024-02-10, end: 2024-02-20}
+  - {id: watches, title: They read on watches, unit: news, owner: editor, metric: page_views,
+     segment: {device: watch}, baseline: 0, target: 1, start: 2024-03-01, end: 2024-03-04}
 """
 INITIATIVES = """
 initiatives:

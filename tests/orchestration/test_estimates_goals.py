@@ -39,6 +39,44 @@ def told(relation: duckdb.DuckDBPyRelation) -> dict[tuple[str, str], dict[str, A
     return {(row["goal_id"], row["other_goal_id"]): row for row in found}
 
 
+def test_how_much_may_still_change_depends_on_the_days_to_come_not_on_the_season() -> None:
+    # Twelve weeks that bring 6 and 10 by turns, then the goal's first of three. Last year's season
+    # was all in by now, yet two weeks are to come.
+    first = dt.date(2024, 4, 8)
+    weekly = [6.0, 10.0] * 6 + [6.0]
+    days = [first + dt.timedelta(days=n) for n in range(7 * len(weekly))]
+    rows = [
+        {
+            "goal_id": "sold",
+            "day": day,
+            "end_day": days[-1] + dt.timedelta(days=14),
+            "is_running": place >= 7 * 12,
+            "kind": "flow",
+            "grain": "day",
+            "direction": "up",
+            "window_days": 1,
+            "total_days": 21,
+            "target": 20.0,
+            # Each week's comes in on its last day.
+            "level": sum(weekly[: (place + 1) // 7]),
+            "observed_day": day,
+            "share_elapsed": 1.0,
+            "forecast": 6.0,
+        }
+        for place, day in enumerate(days)
+    ]
+    relation = duckdb.connect().from_arrow(pa.Table.from_pylist(rows))
+    last = estimates_goals.forecasts(relation).to_pylist()[-1]
+    assert last["day"] == days[-1]
+    # Twelve steps are known, six of 10 and six of 6: mean 8, variance 12 * 4 / 11. One week has
+    # gone and two are to come: 48 / 11 * 2 * (1 + 2 / 1). t of 11 degrees at .975 is 2.201.
+    half = 2.201 * (48 / 11 * 6) ** 0.5
+    assert last["forecast_low"] == pytest.approx(6 - half, rel=1e-3)
+    assert last["forecast_high"] == pytest.approx(6 + half, rel=1e-3)
+    # 14 below the target, 2.736 standard errors: t tables have .01 at 2.718 and .005 at 3.106.
+    assert 0.005 < last["probability"] < 0.01
+
+
 def test_the_sign_is_turned_so_that_above_nothing_both_move_to_their_good_side() -> None:
     up = np.random.default_rng(1).normal(0, 1, 40).cumsum()
     found = told(

@@ -24,6 +24,8 @@ GOAL: dict[str, Any] = {
     "end": dt.date(2026, 12, 31),
 }
 SHARE = {**GOAL, "id": "share", "metric": "csat", "baseline": 0.5, "target": 0.6}
+SOLD = {"metric": "ad_revenue"}
+ADS = {**GOAL, **SOLD}
 WEIGHED = {
     key: GOAL[key] for key in ("id", "title", "unit", "owner", "start", "end")
 } | {"rollup": "weighted"}  # fmt: skip
@@ -49,6 +51,18 @@ def test_a_goal_is_read_as_it_is_stated(tmp_path: Path) -> None:
     assert (goal.segment_type, goal.segment) == ("device", "mobile")
     assert (goal.pace, goal.rollup, goal.weight) == ("seasonal", "own", None)
     assert (goal.start.isoformat(), goal.end.isoformat()) == ("2026-01-01", "2026-12-31")
+
+
+def test_a_day_in_quotation_marks_is_a_day(tmp_path: Path) -> None:
+    (goal,), problems = read(tmp_path, {**GOAL, "start": "2026-01-01"})
+    assert problems == ()
+    assert goal.start == dt.date(2026, 1, 1)
+
+
+def test_a_season_may_be_a_calendar_year_and_that_a_leap_year(tmp_path: Path) -> None:
+    days = {"start": dt.date(2028, 1, 1), "end": dt.date(2028, 12, 31)}
+    _, problems = read(tmp_path, {**GOAL, **days, "pace": "seasonal"})
+    assert problems == ()
 
 
 def test_without_the_file_there_are_no_goals(tmp_path: Path) -> None:
@@ -92,12 +106,26 @@ def test_without_the_file_there_are_no_goals(tmp_path: Path) -> None:
             [{**GOAL, "end": dt.date(2026, 1, 1)}],
             "goal 'views' ends on 2026-01-01, not after it starts (2026-01-01).",
         ),
+        (
+            [{**GOAL, "pace": "seasonal", "end": dt.date(2027, 1, 2)}],
+            "goal 'views' has a seasonal pace over 367 days (2026-01-01 to 2027-01-02), but its "
+            "season is that of the year before it starts. Let it end within a year, or its pace be "
+            "linear.",
+        ),
         ([{**GOAL, "start": "soon"}], "goal 'views' needs a day as start, such as 2026-01-01"),
         (
             [{**GOAL, "baseline": None}],
             "goal 'views' needs a number as baseline, which is missing.",
         ),
         ([{**GOAL, "target": "many"}], "goal 'views' needs a number as target, which is 'many'."),
+        (
+            [{**GOAL, "target": float("nan")}],
+            "goal 'views' has nan as target: nothing can be reckoned with that. Write a finite "
+            "number.",
+        ),
+        ([{**GOAL, "target": float("inf")}], "goal 'views' has inf as target: nothing can be"),
+        ([{**GOAL, "baseline": -float("inf")}], "goal 'views' has -inf as baseline: nothing can"),
+        ([{**GOAL, "start": "2026-02-30"}], "goal 'views' needs a day as start, such as 2026-01"),
         ([{**GOAL, "id": "Page Views"}], "needs an id in lower case (a-z, 0-9 and _)"),
         (
             [{**GOAL, "colour": "red"}],
@@ -108,6 +136,7 @@ def test_without_the_file_there_are_no_goals(tmp_path: Path) -> None:
             [{**GOAL, "segment": {"plan": "digital"}}],
             "goal 'views' looks at a plan of 'page_views', which is split by device, section.",
         ),
+        ([{**GOAL, "segment": {"device": None}}], "needs a segment of one entry, as in segment:"),
         ([{**GOAL, "segment": "mobile"}], "needs a segment of one entry, as in segment:"),
         (
             [{**SHARE, "pace": "seasonal"}],
@@ -129,6 +158,33 @@ def test_without_the_file_there_are_no_goals(tmp_path: Path) -> None:
         (
             [{**GOAL, "rollup": "sum"}, child("other", metric="visits")],
             "goal 'other' is measured in 'visits', but its parent 'views' recomputes 'page_views'",
+        ),
+        (
+            [
+                {**ADS, "rollup": "sum"},
+                child("phones", **SOLD, segment={"device": "mobile"}),
+                child("articles", **SOLD, segment={"placement": "article"}),
+            ],
+            "goal 'views' adds up 'phones' (device mobile) and 'articles' (placement article), "
+            "which would count the same twice. Split it by one thing, each segment once, or say "
+            "rollup: own.",
+        ),
+        (
+            [
+                {**GOAL, "rollup": "sum"},
+                child("phones", segment={"device": "mobile"}),
+                child("everything"),
+            ],
+            "goal 'views' adds up 'phones' (device mobile) and 'everything' (the whole), which",
+        ),
+        (
+            [
+                {**GOAL, "rollup": "sum"},
+                child("small", rollup="sum"),
+                child("small_phones", parent="small", segment={"device": "mobile"}),
+                child("phones", segment={"device": "mobile"}),
+            ],
+            "goal 'views' adds up 'small_phones' (device mobile) and 'phones' (device mobile), wh",
         ),
         (
             [{**WEIGHED, "target": 3}, child("part", weight=1)],

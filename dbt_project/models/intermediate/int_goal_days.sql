@@ -106,6 +106,17 @@ first_days as (
 
 ),
 
+begun as (
+
+    -- From its first day on, of whatever segment, a metric is known: no row is nothing.
+    select
+        metric,
+        min(day) as first_day
+    from values_by_day
+    group by metric
+
+),
+
 days as (
 
     -- Every day of its period, whether its metric has a value or not.
@@ -155,12 +166,14 @@ flow_days as (
         spine.goal_id,
         spine.day,
         spine.day as observed_day,
-        sum(flows.numerator) over since_first as level,
-        sum(flows.numerator) over so_far as numerator,
+        coalesce(sum(flows.numerator) over since_first, 0) as level,
+        coalesce(sum(flows.numerator) over so_far, 0) as numerator,
         cast(null as decimal(38, 6)) as denominator,
-        sum(flows.n) over so_far as n
+        coalesce(sum(flows.n) over so_far, 0) as n
     from spine
     inner join measured on spine.goal_id = measured.goal_id and measured.kind = 'flow'
+    inner join begun
+        on measured.metric = begun.metric and spine.day >= begun.first_day
     left join flows on spine.goal_id = flows.goal_id and spine.day = flows.day
     window
         since_first as (
@@ -248,21 +261,20 @@ levels as (
 
 last_year as (
 
-    -- The same weekdays a year ago; only a year that is there in full can say it.
+    -- The same weekdays a year ago, none of them a day of the goal itself: the last day
+    -- or two of a calendar year have none.
     select
         measured.goal_id,
         flows.day,
-        sum(flows.numerator) over so_far / sum(flows.numerator) over whole as share
+        cast(sum(flows.numerator) over so_far as double)
+        / nullif(cast(sum(flows.numerator) over whole as double), 0) as share
     from measured
-    inner join first_days
-        on
-            measured.goal_id = first_days.goal_id
-            and first_days.first_day <= {{ add_days('measured.start_day', -364) }}
     inner join flows
         on
             measured.goal_id = flows.goal_id
-            and flows.day between {{ add_days('measured.start_day', -364) }}
-            and {{ add_days('measured.end_day', -364) }}
+            and flows.day >= {{ add_days('measured.start_day', -364) }}
+            and flows.day <= {{ add_days('measured.end_day', -364) }}
+            and flows.day < measured.start_day
     where measured.pace = 'seasonal'
     window
         so_far as (
@@ -270,6 +282,29 @@ last_year as (
             order by flows.day rows between unbounded preceding and current row
         ),
         whole as (partition by measured.goal_id)
+
+),
+
+seasonal as (
+
+    -- Whether last year can say it, and if not, why.
+    select
+        measured.goal_id,
+        case
+            when
+                coalesce(first_days.first_day, measured.start_day)
+                > {{ add_days('measured.start_day', -364) }}
+                then 'last year''s same period is not there in full'
+            when count(last_year.share) = 0
+                then 'in last year''s same period nothing came in on the whole'
+            when min(last_year.share) < 0 or max(last_year.share) > 1
+                then 'last year''s sum stood below 0 or above its end on some day'
+        end as season_problem
+    from measured
+    left join first_days on measured.goal_id = first_days.goal_id
+    left join last_year on measured.goal_id = last_year.goal_id
+    where measured.pace = 'seasonal'
+    group by measured.goal_id, measured.start_day, first_days.first_day
 
 ),
 
@@ -281,8 +316,8 @@ seasons as (
         spine.day,
         coalesce(max_by(last_year.share, last_year.day), 0) as share
     from spine
-    inner join (select distinct goal_id from last_year) as known
-        on spine.goal_id = known.goal_id
+    inner join seasonal
+        on spine.goal_id = seasonal.goal_id and seasonal.season_problem is null
     left join last_year
         on
             spine.goal_id = last_year.goal_id
@@ -313,12 +348,13 @@ paced as (
         levels.numerator,
         levels.denominator,
         levels.n,
-        measured.pace = 'seasonal' and seasons.share is null as lacks_last_year,
+        first_days.first_day is null and begun.first_day <= spine.day as lacks_segment,
+        seasonal.season_problem,
         case
             when not spine.is_running then null
             when spine.day = measured.end_day then 1.0
             else coalesce(
-                    cast(seasons.share as double),
+                    seasons.share,
                     ({{ days_between('measured.start_day', 'spine.day') }} + 1.0)
                     / measured.total_days
                 )
@@ -326,6 +362,9 @@ paced as (
     from spine
     inner join measured on spine.goal_id = measured.goal_id
     left join levels on spine.goal_id = levels.goal_id and spine.day = levels.day
+    left join first_days on spine.goal_id = first_days.goal_id
+    left join begun on measured.metric = begun.metric
+    left join seasonal on spine.goal_id = seasonal.goal_id
     left join seasons on spine.goal_id = seasons.goal_id and spine.day = seasons.day
 
 ),
@@ -365,7 +404,8 @@ final as (
         numerator,
         denominator,
         cast(n as bigint) as n,
-        lacks_last_year,
+        coalesce(lacks_segment, false) as lacks_segment,
+        season_problem,
         share_elapsed,
         actual,
         baseline + (target - baseline) * share_elapsed as expected,

@@ -135,14 +135,23 @@ every as (
         goal_days.day = goal_days.end_day as is_over,
         case
             when goals.pace = 'linear' then 'linear'
-            when goal_days.lacks_last_year then 'linear instead of seasonal'
+            when goal_days.season_problem is not null then 'linear instead of seasonal'
             else 'seasonal'
         end as pace_method,
         case
+            when
+                goal_days.lacks_segment
+                and goals.rollup = 'own'
+                and goals.segment_type <> 'all'
+                then 'its metric has values, but none of '
+                    || goals.segment_type || ' ' || goals.segment
+            when goal_days.lacks_segment
+                then 'its metric has values, but none of what the goal is about'
             when goal_days.actual is null then 'its metric has no value yet'
+            when goal_days.share_elapsed = 0
+                then 'last year nothing had come in by this day: no forecast yet'
             when projected.reason is not null then projected.reason
-            when goal_days.lacks_last_year
-                then 'last year''s same period is not there in full'
+            else goal_days.season_problem
         end as reason
     from goal_days
     inner join goals on goal_days.goal_id = goals.goal_id

@@ -67,8 +67,11 @@ told as (
         string_agg(
             title || ': ' || {{ shown_number('actual') }}
             || ' where the pace asks for ' || {{ shown_number('expected') }}
-            || ', heading for ' || {{ shown_number('forecast') }}
-            || ' of ' || {{ shown_number('target') }} || ' (' || status || ')',
+            || coalesce(
+                ', heading for ' || {{ shown_number('forecast') }} || ' of ',
+                ', no forecast yet, target '
+            )
+            || {{ shown_number('target') }} || ' (' || status || ')',
             '; '
             order by lead, position
         ) as behind
