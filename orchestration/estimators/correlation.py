@@ -81,5 +81,5 @@ def _autocorrelations(
 ) -> npt.NDArray[np.float64]:
     centred = series - series.mean()
     n = len(centred)
-    products = np.array([np.dot(centred[k:], centred[: n - k]) / (n - k) for k in lags])
-    return products / (np.dot(centred, centred) / n)
+    products = [float(np.dot(centred[k:], centred[: n - k])) / (n - k) for k in lags]
+    return np.array(products) / (float(np.dot(centred, centred)) / n)
