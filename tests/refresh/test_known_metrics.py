@@ -166,3 +166,18 @@ def test_a_device_has_only_what_is_billed_for_it(told: Told) -> None:
     assert _months(told, "page_rpm", "desktop") == {"2024-03": (2000, 2)}
     assert _months(told, "page_rpm", "tablet") == {}
     assert _months(told, "visitor_value_per_visit") == {"2024-02": (6, 3), "2024-03": (15, 5)}
+
+
+def test_months_begin_with_the_feeds_of_the_metric_and_not_with_money(told: Told) -> None:
+    # The last 28 days of November hold its 20th; those up to 2 April the 20th of March.
+    assert _months(told, "p75_lcp") == {
+        "2023-11": (2000, None),
+        "2024-03": (4000, None),
+        "2024-04": (4000, None),
+    }
+    assert list(_months(told, "consented_share")) == [
+        "2023-11", "2023-12", "2024-01", "2024-02", "2024-03", "2024-04",
+    ]  # fmt: skip
+    assert _months(told, "consented_share", "ads")["2023-11"] == (1, 1)
+    # In the thirty days up to the ends of October, December and January nobody came.
+    assert list(_months(told, "rfv_median")) == ["2023-11", "2024-02", "2024-03", "2024-04"]
