@@ -10,7 +10,7 @@ from tests.refresh.small import Row, Small, bill, page_view, subscription
 
 FEEDS = (
     "events", "content", "accounts", "subscriptions", "referrals", "ad_revenue", "page_speed",
-    "consents",
+    "consents", "costs",
 )  # fmt: skip
 Told = Mapping[tuple[str, str, str], tuple[float, float | None]]
 
@@ -72,6 +72,15 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
         bill("2024-03-10", 9),
         bill("2024-03-10", 4, device="mobile"),
         bill("2024-03-31", 2, device="desktop"),
+        # Nobody says what a krona is worth.
+        bill("2024-04-02", 3, currency="SEK", device="mobile"),
+        bill("2024-04-02", 1),
+    )
+    spent = {"kind": "acquisition", "channel": "search", "currency": "EUR"}
+    small.add(
+        "costs",
+        {"day": "2023-12-10", "amount": 50, **spent},
+        {"day": "2024-01-10", "amount": 30, **spent},
     )
     small.add(
         "page_speed",
@@ -135,6 +144,11 @@ def test_who_registers_and_buys_is_known_from_the_first_who_did(told: Told) -> N
     }
 
 
+def test_money_spent_before_any_customer_is_told_won_nobody_known(told: Told) -> None:
+    # December's 50 euros are in no year's cost of a customer; January's 30 won vanha.
+    assert _months(told, "cac") == {"2024-01": (30, 1)}
+
+
 def test_what_events_never_tell_is_not_nothing(told: Told) -> None:
     # Shares are told from 10 March on, when three read; two did on the 31st.
     assert _months(told, "shares_per_1000_readers") == {"2024-03": (1000, 5), "2024-04": (0, 1)}
@@ -158,7 +172,8 @@ def test_why_customers_left_is_unknown_where_no_reason_is_told(told: Told) -> No
 
 def test_a_device_has_only_what_is_billed_for_it(told: Told) -> None:
     # 6 euros of 10 February for three page views; 9 + 4 and 2 for three and two of March. The
-    # newsletter of 1 February, billed alone, is nobody's page view.
+    # newsletter of 1 February, billed alone, is nobody's page view, and what the kronor of April
+    # come to is unknown.
     assert _months(told, "page_rpm") == {"2024-02": (6000, 3), "2024-03": (15000, 5)}
     # The bills of 10 March name mobile and those of the 31st desktop, each with a view on both
     # days. The tablet is in no bill of its own.

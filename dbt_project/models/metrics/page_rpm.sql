@@ -14,7 +14,7 @@ billed as (
 
 named as (
 
-    -- What is billed for all devices at once is nobody's: no device has it.
+    -- Of what is billed for all devices at once no device has a known part.
     select * from billed
     where device <> '(all)'
 
@@ -42,8 +42,8 @@ counted as (
 
 by_device as (
 
-    -- Where a day's bills name devices, one that they do not name has brought nothing;
-    -- one that no bill ever names nobody has billed apart.
+    -- Where a day's bills name devices, one that they leave out has brought nothing;
+    -- one that no bill ever names is not billed by itself.
     select * from named
     union all
     select viewed.* from viewed
