@@ -127,7 +127,8 @@ def alignment(goal_values: duckdb.DuckDBPyRelation) -> pa.Table:
     """Whether each goal's metric moves as its parent's, and as those of other units.
 
     Correlated are changes from week to week (from month to month where one is known by the month
-    only): levels that merely grow would all seem to pull together. The sign is turned so that above
+    only): levels that merely grow would all seem to pull together. Changes that follow on one
+    another, as the back and forth of noise does, count as fewer. The sign is turned so that above
     0 both move to their good side. Of many pairs some move together by chance: the interval's
     coverage is 95 % over all pairs of a relation (Bonferroni).
 

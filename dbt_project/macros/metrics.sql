@@ -5,6 +5,12 @@
     least({{ add_days(add_months(month, 1), -1) }}, refresh.as_of_day)
 {%- endmacro %}
 
+{# The months from that of a day to that of the as-of day; an item of a select list. A metric's
+   months begin where its own feeds do: before, nothing is known of it. #}
+{% macro months_since(day) -%}
+    {{ each_month(month_of(day), month_of('refresh.as_of_day')) }}
+{%- endmacro %}
+
 {# The whole of every day, then each segment of it: a metric's rows. #}
 {% macro by_segments(relation, numerator, denominator='null', n='count(*)', segments=()) -%}
     select

@@ -88,6 +88,17 @@ def test_a_metric_more_is_two_files_and_nothing_else(project: Path, tmp_path: Pa
             ("year", "2024-01-01", "(all)", 300),
             ("year", "2024-01-01", "mobile", 300),
         ]
+        # Events that name no account and tell of no share, for two days: of all other metrics
+        # nothing is known, and nothing said.
+        assert connection.execute(
+            "select distinct metric from marts.metric_values order by metric"
+        ).fetchall() == [
+            ("identified_share",),
+            ("page_view_points",),
+            ("page_views",),
+            ("stitched_share",),
+            ("visits",),
+        ]
         # 300 in two of three days, where the pace asks for 600.
         assert connection.execute(
             "select so_far, expected from marts.goal_progress where day = date '2024-03-02'"

@@ -1,5 +1,6 @@
 """A late file arrives: what readers had before is told beside what stands now, value by value."""
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,3 +90,30 @@ def test_a_new_day_restates_nothing_of_what_was_over(late: Small) -> None:
     )
     assert restated == [], restated
     assert late.rows("select count(*) from restatements") == before
+
+
+def test_an_earlier_as_of_day_restates_only_what_is_over_by_then(late: Small) -> None:
+    before = late.rows("select count(*) from restatements")
+    late.add("events", page_view("later still", "v", "2024-02-10T20:00:00Z"))
+    assert late.refresh(as_of=dt.date(2024, 3, 20), tests=False).verdict == "published"
+    # Three page views of 10 February were published, and one came late. March and the quarter were
+    # over by 3 April; by 20 March they are not, and their values then are no news about them.
+    assert late.rows(
+        "select period, period_start::varchar, segment, previous_value, value from restatements "
+        "where as_of_day = date '2024-03-20' and metric = 'page_views' order by all"
+    ) == [
+        (period, start, segment, 3, 4)
+        for period, start in (
+            ("day", "2024-02-10"),
+            ("month", "2024-02-01"),
+            ("week", "2024-02-05"),
+        )
+        for segment in ("(all)", "mobile")
+    ]
+    assert late.rows(
+        "select max(period_end) from restatements where as_of_day = date '2024-03-20'"
+    ) == [(dt.date(2024, 2, 29),)]
+    # What refreshes of later days told stays told.
+    assert (
+        late.rows("select count(*) from restatements where as_of_day > date '2024-03-20'") == before
+    )

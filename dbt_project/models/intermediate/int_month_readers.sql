@@ -6,12 +6,6 @@ customer_days as (
 
 ),
 
-months as (
-
-    select * from {{ ref('int_months') }}
-
-),
-
 refresh as (
 
     select * from {{ source('run', 'refresh') }}
@@ -21,6 +15,14 @@ refresh as (
 first_days as (
 
     select min(day) as day from {{ ref('int_visitor_days') }}
+
+),
+
+months as (
+
+    select {{ months_since('first_days.day') }} as month
+    from first_days
+    inner join refresh on first_days.day <= refresh.as_of_day
 
 ),
 

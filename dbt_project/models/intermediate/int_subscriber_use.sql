@@ -12,9 +12,29 @@ readers as (
 
 ),
 
+refresh as (
+
+    select * from {{ source('run', 'refresh') }}
+
+),
+
+first_days as (
+
+    select min(day) as day from {{ ref('int_visitor_days') }}
+    where account_id is not null
+
+),
+
 known as (
 
-    select distinct month from readers
+    -- Before events name accounts, no customer is known to have been away.
+    select distinct readers.month
+    from readers
+    cross join refresh
+    inner join first_days
+        on
+            first_days.day
+            <= {{ add_days(day_of_month('readers.month'), -29) }}
 
 ),
 

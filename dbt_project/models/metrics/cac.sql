@@ -19,6 +19,14 @@ months as (
 
 ),
 
+first_months as (
+
+    -- Before the first customer is told, whom the money brought is unknown.
+    select min(month) as month from acquisition
+    where acquired_customers > 0
+
+),
+
 final as (
 
     select
@@ -31,6 +39,7 @@ final as (
         acquisition.acquired_customers as n
     from acquisition
     inner join months on acquisition.month = months.month
+    inner join first_months on acquisition.month >= first_months.month
     cross join refresh
     where acquisition.channel <> '(unknown)'
 

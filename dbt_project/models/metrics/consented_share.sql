@@ -6,22 +6,17 @@ refresh as (
 
 ),
 
-months as (
-
-    select * from {{ ref('int_months') }}
-
-),
-
 decisions as (
 
     select
         purpose,
-        decided_at,
+        {{ local_day('decided_at', 'refresh.time_zone') }} as day,
         case when granted then 1 else 0 end as is_granted,
         lag(case when granted then 1 else 0 end) over (
             partition by account_id, visitor_id, purpose order by decided_at
         ) as was_granted
     from {{ ref('stg_consents') }}
+    cross join refresh
 
 ),
 
@@ -29,10 +24,24 @@ changes as (
 
     select
         purpose,
-        decided_at,
+        day,
         is_granted - coalesce(was_granted, 0) as granted,
         case when was_granted is null then 1 else 0 end as decided
     from decisions
+
+),
+
+first_days as (
+
+    select min(day) as day from changes
+
+),
+
+months as (
+
+    select {{ months_since('first_days.day') }} as month
+    from first_days
+    inner join refresh on first_days.day <= refresh.as_of_day
 
 ),
 
@@ -45,7 +54,7 @@ counted as (
         changes.decided
     from months
     cross join refresh
-    inner join changes on months.end_at > changes.decided_at
+    inner join changes on {{ day_of_month('months.month') }} >= changes.day
 
 ),
 

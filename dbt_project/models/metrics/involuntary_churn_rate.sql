@@ -12,6 +12,28 @@ mrr as (
 
 ),
 
+subscriptions as (
+
+    select * from {{ ref('stg_subscriptions') }}
+
+),
+
+reasons as (
+
+    select min({{ month_of(
+        local_day(
+            'coalesce(subscriptions.ended_at, subscriptions.started_at)',
+            'refresh.time_zone'
+        )
+    ) }}) as first_month
+    from subscriptions
+    cross join refresh
+    where
+        subscriptions.end_reason is not null
+        or subscriptions.status = 'past_due'
+
+),
+
 final as (
 
     select
@@ -23,7 +45,15 @@ final as (
         mrr.starting_customers as n
     from mrr
     cross join refresh
-    where mrr.starting_customers > 0 and mrr.is_complete_month
+    cross join reasons
+    where
+        mrr.starting_customers > 0
+        and mrr.is_complete_month
+        -- Why somebody left is unknown until the first reason is told.
+        and (
+            mrr.churned_customers = 0
+            or coalesce(mrr.month >= reasons.first_month, false)
+        )
 
 )
 

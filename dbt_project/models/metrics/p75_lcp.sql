@@ -6,12 +6,6 @@ refresh as (
 
 ),
 
-months as (
-
-    select * from {{ ref('int_months') }}
-
-),
-
 measured as (
 
     select
@@ -22,6 +16,20 @@ measured as (
     inner join {{ source('run', 'refresh') }} as refresh
         on page_speed.measured_at < refresh.as_of_end_at
     where page_speed.lcp_ms is not null
+
+),
+
+first_days as (
+
+    select min(day) as day from measured
+
+),
+
+months as (
+
+    select {{ months_since('first_days.day') }} as month
+    from first_days
+    cross join refresh
 
 ),
 

@@ -8,6 +8,15 @@ billed as (
         allocated_revenue as revenue,
         0 as page_views
     from {{ ref('visitor_value_daily') }}
+    where page_views > 0
+
+),
+
+named as (
+
+    -- Of what is billed for all devices at once no device has a known part.
+    select * from billed
+    where device <> '(all)'
 
 ),
 
@@ -31,15 +40,39 @@ counted as (
 
 ),
 
+by_device as (
+
+    -- Where a day's bills name devices, one that they leave out has brought nothing;
+    -- one that no bill ever names is not billed by itself.
+    select * from named
+    union all
+    select viewed.* from viewed
+    inner join (select distinct day from named) as days on viewed.day = days.day
+    inner join (select distinct device from named) as devices
+        on viewed.device = devices.device
+
+),
+
 final as (
 
     {{ by_segments(
         'counted',
-        numerator='1000 * sum(revenue)',
+        numerator='1000 * ' ~ sum_if_known('revenue'),
         denominator='sum(page_views)',
-        n='sum(page_views)',
-        segments=['device']
+        n='sum(page_views)'
     ) }}
+
+    union all
+
+    select
+        day,
+        'device' as segment_type,
+        device as segment,
+        1000 * {{ sum_if_known('revenue') }} as numerator,
+        sum(page_views) as denominator,
+        sum(page_views) as n
+    from by_device
+    group by day, device
 
 )
 

@@ -6,10 +6,24 @@ refresh as (
 
 ),
 
+bought as (
+
+    select * from {{ ref('int_first_purchases') }}
+
+),
+
+first_days as (
+
+    select min(day) as day from bought
+
+),
+
 months as (
 
-    select * from {{ ref('int_months') }}
-    where is_complete_month
+    -- Before the first purchase is told, nobody is known not to have bought.
+    select {{ months_since('first_days.day') }} as month
+    from first_days
+    cross join refresh
 
 ),
 
@@ -26,7 +40,7 @@ accounts as (
         end as registered_month
     from {{ ref('stg_accounts') }} as accounts
     cross join refresh
-    left join {{ ref('int_first_purchases') }} as bought
+    left join bought
         on accounts.account_id = bought.customer_id
 
 ),
@@ -55,6 +69,7 @@ counted as (
         on
             coalesce(by_month.registered_month <= months.month, true)
             and coalesce(by_month.bought_month >= months.month, true)
+    where {{ add_days(add_months('months.month', 1), -1) }} <= refresh.as_of_day
 
 ),
 

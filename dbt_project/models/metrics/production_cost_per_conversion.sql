@@ -2,7 +2,10 @@ with
 
 content as (
 
+    -- What a story cost is unknown where nobody states it, not nothing: it would make
+    -- its purchases free.
     select * from {{ ref('stg_content') }}
+    where production_cost is not null
 
 ),
 
@@ -12,7 +15,6 @@ bought as (
         conversions.day,
         content.section,
         1 as conversions,
-        0 as page_views,
         cast(0 as decimal(18, 4)) as cost
     from {{ ref('int_conversions') }} as conversions
     inner join content on conversions.content_id = content.content_id
@@ -25,12 +27,10 @@ published as (
         {{ local_day('content.published_at', 'refresh.time_zone') }} as day,
         content.section,
         0 as conversions,
-        0 as page_views,
         content.production_cost as cost
     from content
     inner join {{ source('run', 'refresh') }} as refresh
         on content.published_at < refresh.as_of_end_at
-    where content.production_cost is not null
 
 ),
 

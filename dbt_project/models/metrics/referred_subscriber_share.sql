@@ -1,17 +1,29 @@
 with
 
-referred as (
+referrals as (
 
-    select distinct referred_account_id as customer_id
-    from {{ ref('stg_referrals') }}
-    cross join {{ source('run', 'refresh') }} as refresh
-    where outcome = 'subscription' and occurred_at < refresh.as_of_end_at
+    select
+        referrals.referred_account_id as customer_id,
+        referrals.outcome,
+        {{ local_day('referrals.occurred_at', 'refresh.time_zone') }} as day
+    from {{ ref('stg_referrals') }} as referrals
+    inner join {{ source('run', 'refresh') }} as refresh
+        on referrals.occurred_at < refresh.as_of_end_at
 
 ),
 
-feeds as (
+referred as (
 
-    select * from {{ ref('int_known_feeds') }}
+    select distinct customer_id
+    from referrals
+    where outcome = 'subscription'
+
+),
+
+first_days as (
+
+    -- Before the first referral is told, who was recommended is unknown.
+    select min(day) as day from referrals
 
 ),
 
@@ -21,7 +33,7 @@ counted as (
         bought.day,
         case when referred.customer_id is not null then 1 else 0 end as is_referred
     from {{ ref('int_first_purchases') }} as bought
-    inner join feeds on feeds.has_referrals
+    inner join first_days on bought.day >= first_days.day
     left join referred on bought.customer_id = referred.customer_id
 
 ),

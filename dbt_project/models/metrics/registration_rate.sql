@@ -22,6 +22,13 @@ registered as (
 
 ),
 
+first_days as (
+
+    -- Before the first registration is told, who registered is unknown.
+    select min(day) as day from registered
+
+),
+
 counted as (
 
     select
@@ -29,6 +36,7 @@ counted as (
         visited.visits,
         coalesce(registered.registrations, 0) as registrations
     from visited
+    inner join first_days on visited.day >= first_days.day
     left join registered on visited.day = registered.day
 
 ),

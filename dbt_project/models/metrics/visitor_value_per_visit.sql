@@ -4,8 +4,9 @@ billed as (
 
     select
         day,
-        sum(allocated_revenue) as revenue
+        {{ sum_if_known('allocated_revenue') }} as revenue
     from {{ ref('visitor_value_daily') }}
+    where page_views > 0
     group by day
 
 ),

@@ -1,6 +1,7 @@
 {#
   Only periods that were complete in the version before can be restated: what was still running
-  then has gone on. A metric that readers had no value of is new to them, not restated.
+  then has gone on. Nor what is not over by this refresh's as-of day, which may be an earlier one.
+  A metric that readers had no value of is new to them, not restated.
 #}
 with
 
@@ -10,15 +11,23 @@ current_values as (
 
 ),
 
-published as (
-
-    select * from {{ source('run', 'published_metric_values') }}
-
-),
-
 refresh as (
 
     select * from {{ source('run', 'refresh') }}
+
+),
+
+known as (
+
+    select distinct metric from {{ source('run', 'published_metric_values') }}
+
+),
+
+published as (
+
+    select published_values.*
+    from {{ source('run', 'published_metric_values') }} as published_values
+    inner join refresh on published_values.period_end <= refresh.as_of_day
 
 ),
 
@@ -47,12 +56,6 @@ files as (
 
 ),
 
-known as (
-
-    select distinct metric from published
-
-),
-
 comparable as (
 
     select
@@ -68,6 +71,7 @@ comparable as (
     from current_values
     inner join known on current_values.metric = known.metric
     inner join previous on current_values.period_end <= previous.as_of_day
+    where current_values.is_complete
 
 ),
 
