@@ -17,18 +17,6 @@ subscriptions as (
 
 ),
 
-activity as (
-
-    select * from {{ ref('int_churn_activity') }}
-
-),
-
-speed as (
-
-    select * from {{ ref('int_churn_speed') }}
-
-),
-
 rates as (
 
     select * from {{ ref('int_monthly_rates') }}
@@ -47,20 +35,59 @@ feeds as (
 
 ),
 
+people as (
+
+    -- A number takes a tenth of the room of a pseudonym, and all that is known of the
+    -- examples is held in memory at a time.
+    select
+        account_id as customer_id,
+        row_number() over (order by account_id) as subscriber,
+        -- A fifth of the customers, by the first digit of the pseudonym.
+        cast(
+            position(lower(substr(account_id, 1, 1)) in '0123456789abcdef') % 5
+            as integer
+        ) as fold
+    from subscriptions
+    group by account_id
+
+),
+
+activity as (
+
+    select
+        people.subscriber,
+        activity.*
+    from {{ ref('int_churn_activity') }} as activity
+    inner join people on activity.customer_id = people.customer_id
+
+),
+
+speed as (
+
+    select
+        people.subscriber,
+        speed.*
+    from {{ ref('int_churn_speed') }} as speed
+    inner join people on speed.customer_id = people.customer_id
+
+),
+
 periods as (
 
     select
-        account_id as customer_id,
-        subscription_id,
-        plan,
-        currency,
-        billing_period,
-        status,
-        started_at,
-        ended_at,
-        {{ monthly_price('amount', 'billing_period') }} as mrr
+        people.subscriber,
+        subscriptions.subscription_id,
+        subscriptions.plan,
+        subscriptions.currency,
+        subscriptions.billing_period,
+        subscriptions.status,
+        subscriptions.started_at,
+        subscriptions.ended_at,
+        {{ monthly_price('subscriptions.amount', 'subscriptions.billing_period') }}
+            as mrr
     from subscriptions
-    where status in ('active', 'past_due')
+    inner join people on subscriptions.account_id = people.customer_id
+    where subscriptions.status in ('active', 'past_due')
 
 ),
 
@@ -83,7 +110,7 @@ paid as (
         first_starts.first_at,
         round(cast(periods.mrr as double) * rates.rate, 4) as own_mrr,
         row_number() over (
-            partition by moments.anchor, moments.number, periods.customer_id
+            partition by moments.anchor, moments.number, periods.subscriber
             order by periods.mrr desc, periods.subscription_id, periods.started_at
         ) as period_rank
     from periods
@@ -104,7 +131,7 @@ subscribers as (
     select
         anchor,
         number,
-        customer_id,
+        subscriber,
         -- Of several subscriptions the dearest.
         max(case when period_rank = 1 then plan end) as plan,
         max(case when period_rank = 1 then billing_period end) as billing_period,
@@ -112,7 +139,7 @@ subscribers as (
         min(first_at) as first_at,
         bool_or(status = 'past_due') as is_past_due
     from paid
-    group by anchor, number, customer_id
+    group by anchor, number, subscriber
 
 ),
 
@@ -121,7 +148,7 @@ stayed as (
     select distinct
         moments.anchor,
         moments.number,
-        periods.customer_id
+        periods.subscriber
     from periods
     cross join refresh
     inner join moments
@@ -135,8 +162,9 @@ paused as (
     select distinct
         moments.anchor,
         moments.number,
-        subscriptions.account_id as customer_id
+        people.subscriber
     from subscriptions
+    inner join people on subscriptions.account_id = people.customer_id
     inner join moments
         on
             subscriptions.started_at < moments.outcome_at
@@ -153,8 +181,9 @@ failed as (
     select distinct
         moments.anchor,
         moments.number,
-        subscriptions.account_id as customer_id
+        people.subscriber
     from subscriptions
+    inner join people on subscriptions.account_id = people.customer_id
     cross join refresh
     inner join moments
         on
@@ -168,10 +197,11 @@ failed as (
 bookings as (
 
     select
-        account_id as customer_id,
-        paid_at
-    from {{ ref('stg_payments') }}
-    where kind = 'subscription' and amount > 0
+        people.subscriber,
+        payments.paid_at
+    from {{ ref('stg_payments') }} as payments
+    left join people on payments.account_id = people.customer_id
+    where payments.kind = 'subscription' and payments.amount > 0
 
 ),
 
@@ -186,7 +216,7 @@ last_bookings as (
     select
         moments.anchor,
         moments.number,
-        subscribers.customer_id,
+        subscribers.subscriber,
         max(bookings.paid_at) as last_at
     from subscribers
     inner join moments
@@ -195,9 +225,9 @@ last_bookings as (
             and subscribers.number = moments.number
     inner join bookings
         on
-            subscribers.customer_id = bookings.customer_id
+            subscribers.subscriber = bookings.subscriber
             and moments.moment_at > bookings.paid_at
-    group by moments.anchor, moments.number, subscribers.customer_id
+    group by moments.anchor, moments.number, subscribers.subscriber
 
 ),
 
@@ -206,17 +236,18 @@ answers as (
     select
         moments.anchor,
         moments.number,
-        surveys.account_id as customer_id,
+        people.subscriber,
         -- From 0 to 1 on the scale of the question.
         case
             when surveys.question = 'nps' then surveys.score / 10
             else least(greatest((surveys.score - 1) / 4, 0), 1)
         end as satisfaction,
         row_number() over (
-            partition by moments.anchor, moments.number, surveys.account_id
+            partition by moments.anchor, moments.number, people.subscriber
             order by surveys.responded_at desc, surveys.response_id
         ) as answer_rank
     from {{ ref('stg_surveys') }} as surveys
+    inner join people on surveys.account_id = people.customer_id
     cross join refresh
     inner join moments
         on
@@ -226,7 +257,6 @@ answers as (
     where
         surveys.question in ('nps', 'csat')
         and surveys.score is not null
-        and surveys.account_id is not null
 
 ),
 
@@ -239,9 +269,9 @@ known as (
         moments.moment_at,
         moments.has_prior,
         feeds.has_events,
-        stayed.customer_id is null as has_left,
-        paused.customer_id is not null as is_paused,
-        subscribers.is_past_due or failed.customer_id is not null
+        stayed.subscriber is null as has_left,
+        paused.subscriber is not null as is_paused,
+        subscribers.is_past_due or failed.subscriber is not null
             as has_failed_payment,
         coalesce(activity.active_days, 0) as active_days,
         coalesce(activity.prior_active_days, 0) as prior_active_days,
@@ -272,37 +302,37 @@ known as (
         on
             subscribers.anchor = stayed.anchor
             and subscribers.number = stayed.number
-            and subscribers.customer_id = stayed.customer_id
+            and subscribers.subscriber = stayed.subscriber
     left join paused
         on
             subscribers.anchor = paused.anchor
             and subscribers.number = paused.number
-            and subscribers.customer_id = paused.customer_id
+            and subscribers.subscriber = paused.subscriber
     left join failed
         on
             subscribers.anchor = failed.anchor
             and subscribers.number = failed.number
-            and subscribers.customer_id = failed.customer_id
+            and subscribers.subscriber = failed.subscriber
     left join last_bookings
         on
             subscribers.anchor = last_bookings.anchor
             and subscribers.number = last_bookings.number
-            and subscribers.customer_id = last_bookings.customer_id
+            and subscribers.subscriber = last_bookings.subscriber
     left join activity
         on
             subscribers.anchor = activity.anchor
             and subscribers.number = activity.number
-            and subscribers.customer_id = activity.customer_id
+            and subscribers.subscriber = activity.subscriber
     left join speed
         on
             subscribers.anchor = speed.anchor
             and subscribers.number = speed.number
-            and subscribers.customer_id = speed.customer_id
+            and subscribers.subscriber = speed.subscriber
     left join answers
         on
             subscribers.anchor = answers.anchor
             and subscribers.number = answers.number
-            and subscribers.customer_id = answers.customer_id
+            and subscribers.subscriber = answers.subscriber
             and answers.answer_rank = 1
 
 ),
@@ -311,14 +341,9 @@ examples as (
 
     select
         sample,
-        customer_id,
+        subscriber,
         moment_day,
         plan,
-        -- A fifth of the customers, by the first digit of the pseudonym.
-        cast(
-            position(lower(substr(customer_id, 1, 1)) in '0123456789abcdef') % 5
-            as integer
-        ) as fold,
         case when sample <> 'scoring' then has_left end as has_left,
         case when sample <> 'scoring' then is_paused and has_left end as is_paused,
         tenure_days,
@@ -382,31 +407,38 @@ split as (
 
 ),
 
-final as (
+named as (
 
     select
+        people.customer_id,
+        people.fold,
         examples.*,
         split.judged_on
     from examples
+    inner join people on examples.subscriber = people.subscriber
     cross join split
-    where
-        examples.sample in ('scoring', 'current')
-        or split.judged_on = 'later_periods'
+
+),
+
+{% set columns = [
+    'customer_id', 'moment_day', 'plan', 'fold', 'has_left', 'is_paused', 'tenure_days',
+] + churn_columns() + ['judged_on'] -%}
+
+final as (
+
+    select
+        sample,
+        {{ columns | join(',\n        ') }}
+    from named
+    where sample in ('scoring', 'current') or judged_on = 'later_periods'
 
     union all
 
     select
-        case when examples.fold = 4 then 'holdout' else 'calibration' end as sample,
-        {% for column in [
-            'customer_id', 'moment_day', 'plan', 'fold', 'has_left', 'is_paused',
-            'tenure_days',
-        ] + churn_columns() -%}
-        examples.{{ column }},
-        {% endfor -%}
-        split.judged_on
-    from examples
-    cross join split
-    where examples.sample = 'current' and split.judged_on = 'other_customers'
+        case when fold = 4 then 'holdout' else 'calibration' end as sample,
+        {{ columns | join(',\n        ') }}
+    from named
+    where sample = 'current' and judged_on = 'other_customers'
 
 )
 
