@@ -222,7 +222,8 @@ def script(home: Home) -> None:
             connection.execute("create table refresh as from warehouse.landing.refresh")
             archived = [path.parent for path in home.landing.glob("events/*/archive.json")]
             alone = [p for p in home.landing.glob("events/*") if p not in archived]
-            connection.execute(f"create view landed as {parts(alone)} union all {parts(archived)}")
+            read = " union all ".join(map(parts, filter(None, (alone, archived))))
+            connection.execute(f"create view landed as {read}")
             began = time.monotonic()
             connection.execute(SCRIPT.read_text())
             connection.execute("checkpoint")
