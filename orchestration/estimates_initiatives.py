@@ -137,18 +137,7 @@ def _locked() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to an empty database in memory that can reach nothing else."""
     with (
         tempfile.TemporaryDirectory(prefix="arvo-initiatives-") as spill,
-        duckdb.connect(
-            config={
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "enable_external_access": "false",
-                "memory_limit": settings.memory_limit(),
-                # Names in a query must not reach this process's variables.
-                "python_enable_replacements": "false",
-                "temp_directory": spill,
-                "threads": settings.threads(),
-            }
-        ) as connection,
+        duckdb.connect(config=settings.for_others_sql(spill)) as connection,
     ):
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(settings.NO_PROGRESS_BAR)

@@ -198,16 +198,7 @@ def _reader(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             connection = duckdb.connect(
                 str(published / versions.LINK),
                 read_only=True,
-                config={
-                    "autoinstall_known_extensions": "false",
-                    "autoload_known_extensions": "false",
-                    "enable_external_access": "false",
-                    "memory_limit": settings.memory_limit(),
-                    # Names in a query must not reach this process's variables.
-                    "python_enable_replacements": "false",
-                    "temp_directory": spill,
-                    "threads": settings.threads(),
-                },
+                config=settings.for_others_sql(spill),
             )
         except duckdb.Error as error:
             raise SystemFailure(

@@ -71,6 +71,24 @@ def memory_limit() -> str:
     return os.environ.get("ARVO_MEMORY_LIMIT", DEFAULT_MEMORY_LIMIT)
 
 
+def for_others_sql(spill: str) -> dict[str, str | bool | int | float | list[str]]:
+    """What a connection is opened with that runs somebody's SQL: it reaches no file and no network.
+
+    Args:
+        spill: Folder for what does not fit into memory.
+    """
+    return {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "enable_external_access": "false",
+        "memory_limit": memory_limit(),
+        # Names in a query must not reach this process's variables.
+        "python_enable_replacements": "false",
+        "temp_directory": spill,
+        "threads": threads(),
+    }
+
+
 def threads() -> int:
     """Threads one DuckDB process may use (`ARVO_THREADS`)."""
     return int(os.environ.get("ARVO_THREADS", str(DEFAULT_THREADS)))

@@ -27,7 +27,7 @@ repeated as (
     where
         event_key in (
             select event_key from keys
-            where day in ({{ days_around_pending(0, 0) }})
+            where day in (select day from {{ source('run', 'pending_days') }})
         )
     {%- endif %}
     group by event_key
