@@ -484,7 +484,8 @@ def publish(run: Refresh) -> Version:
             run.verdict = RUNNING
             raise
         run.say(f"publish  {run.version.path.name}")
-    _archive(run)
+    with run.step("archive"):
+        _archive(run)
     return run.version
 
 

@@ -69,7 +69,7 @@ def refresh(
         examiner.start()
     with closing(examiner), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import dagster as dg
+        from orchestration import run_history
 
         logging.getLogger("dagster").setLevel(logging.CRITICAL)
         # With nothing new the models' checks are silent; publishing needs their stamp, not them.
@@ -84,7 +84,7 @@ def refresh(
         assets.LATEST.pop(str(home.root), None)
         job = defs().resolve_job_def(JOB)
         try:
-            with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+            with run_history.instance(home.dagster) as instance:
                 try:
                     job.execute_in_process(
                         instance=instance,
