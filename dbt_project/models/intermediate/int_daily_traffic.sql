@@ -1,14 +1,18 @@
+{# A day after the one that changed changes with it, as its visitor-days do. #}
+{{
+    config(
+        materialized=days_at_a_time(),
+        incremental_strategy='insert_overwrite',
+        meta={'rewrites': [0, 1]},
+    )
+}}
+
 with
 
 visitor_days as (
 
     select * from {{ ref('int_visitor_days') }}
-
-),
-
-refresh as (
-
-    select * from {{ source('run', 'refresh') }}
+    where day in ({{ days_at_hand(0, 1) }})
 
 ),
 
@@ -23,7 +27,6 @@ visitors as (
         sum(visitor_days.share_count) as share_count,
         sum(visitor_days.engaged_seconds) as engaged_seconds
     from visitor_days
-    inner join refresh on visitor_days.day <= refresh.as_of_day
     group by
         visitor_days.day,
         coalesce(visitor_days.device, '(unknown)'),
