@@ -31,6 +31,7 @@ class Examiner:
     def __init__(self) -> None:
         """Starts nothing yet."""
         self._started: tuple[SpawnProcess, Connection] | None = None
+        self._owes_answer = False
 
     def start(self) -> None:
         """Starts the process, which loads the gate and waits; does nothing when it runs."""
@@ -47,6 +48,7 @@ class Examiner:
             SystemFailure: The process ended before it had judged, or judged for too long.
         """
         process, pipe = self._running()
+        self._owes_answer = True
         try:
             pipe.send((judge, home))
             if not pipe.poll(SECONDS_TO_JUDGE):
@@ -57,6 +59,7 @@ class Examiner:
                     "report it with the last lines of this output."
                 )
             answer: Verdict | Exception = pipe.recv()
+            self._owes_answer = False
         except (EOFError, OSError) as error:
             process.join()
             raise SystemFailure(
@@ -74,7 +77,9 @@ class Examiner:
             return
         process, pipe = self._started
         pipe.close()
-        process.join(SECONDS_TO_END)
+        if not self._owes_answer:
+            process.join(SECONDS_TO_END)
+        # Whoever was interrupted while he waited for an answer will not hear it.
         process.terminate()
         process.join()
         self._started = None

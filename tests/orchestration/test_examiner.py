@@ -1,6 +1,7 @@
 """The gate in its own process: what it answers, and what becomes of a refresh when it does not."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -47,3 +48,18 @@ def test_a_gate_that_does_not_answer_is_ended_and_another_answers(
 def test_a_gate_that_dies_publishes_nothing(judging: Examiner, tmp_path: Path) -> None:
     with pytest.raises(SystemFailure, match="ended before it had judged .exit code 7"):
         judging.judge(dies, Home(tmp_path))
+
+
+def test_a_refresh_that_is_told_to_end_does_not_wait_for_its_gate(tmp_path: Path) -> None:
+    judging = Examiner()
+    judging.judge(passes, Home(tmp_path))
+    former = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    began = time.monotonic()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        with pytest.raises(KeyboardInterrupt), closing(judging):
+            judging.judge(sleeps, Home(tmp_path))
+    finally:
+        signal.signal(signal.SIGALRM, former)
+    # Neither the minute it sleeps nor what a gate that owes nothing is given to end.
+    assert time.monotonic() - began < examiner.SECONDS_TO_END
