@@ -1,3 +1,6 @@
+{# A view: of most of its rows its readers want only a part, or sums. #}
+{{ config(materialized='view') }}
+
 with
 
 visitor_days as (
