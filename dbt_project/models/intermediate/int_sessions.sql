@@ -97,17 +97,18 @@ cut as (
 
 sessions as (
 
+    -- No two visits of a visitor begin at one instant: each is of a half hour of its own.
     select
         min(day) as day,
         visitor_id,
-        {{ earliest('account_id', 'started_at') }} as account_id,
+        {{ first_of_ordered('account_id', 'started_at') }} as account_id,
         min(started_at) as started_at,
         max(ended_at) as ended_at,
         cast(sum(event_count) as bigint) as event_count,
         cast(sum(page_views) as bigint) as page_views,
-        {{ earliest('channel', 'started_at') }} as channel,
-        {{ earliest('device', 'started_at') }} as device,
-        {{ earliest('country', 'started_at') }} as country
+        {{ first_of_ordered('channel', 'started_at') }} as channel,
+        {{ first_of_ordered('device', 'started_at') }} as device,
+        {{ first_of_ordered('country', 'started_at') }} as country
     from cut
     group by visitor_id, gap_count, first_day
 
