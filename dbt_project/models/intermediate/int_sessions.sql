@@ -97,7 +97,7 @@ cut as (
 
 sessions as (
 
-    -- No two visits of a visitor begin at one instant: each is of a half hour of its own.
+    -- No two visits of a visitor begin at one instant: each has a half hour of its own.
     select
         min(day) as day,
         visitor_id,
