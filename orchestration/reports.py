@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration import batches, settings, versions, warehouse
 from orchestration.settings import Home
 from quality import identifiers
+from quality.gate import CheckResult, Verdict
 
 if TYPE_CHECKING:
     from orchestration.refresh import Refresh
@@ -121,7 +122,8 @@ def leave(run: "Refresh") -> None:
     write(run)
     from quality import docs
 
-    docs.write_report(run.folder, run.verdicts, refresh_row(run))
+    named = {**refresh_row(run), "publisher": run.publisher.name}
+    docs.write_report(run.folder, run.verdicts, named)
     every = sorted(run.home.reports.glob(f"*/{REPORT}"))
     kept = {version.refresh_id for version in versions.versions(run.home.published)}
     for path in every[:-KEPT_REPORTS]:
@@ -130,17 +132,36 @@ def leave(run: "Refresh") -> None:
 
 
 def close_killed(home: Home) -> None:
-    """A report that still says running was left by a killed refresh."""
+    """Ends what killed refreshes left: reports that still say running, pages never written."""
     for report in read_all(home):
-        if report.get("verdict") != RUNNING:
-            continue
-        published = [v.refresh_id for v in versions.versions(home.published)]
-        # Killed between the swap and its report: the version is out, and stays.
-        is_out = report["refresh_id"] in published
-        report["verdict"] = PUBLISHED if is_out else FAILED
-        report["reason"] = None if is_out else "the refresh was killed before it ended."
-        path = home.reports / str(report["refresh_id"]) / REPORT
-        batches.write_whole(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        folder = home.reports / str(report["refresh_id"])
+        is_running = report.get("verdict") == RUNNING
+        if is_running:
+            published = [v.refresh_id for v in versions.versions(home.published)]
+            # Killed between the swap and its report: the version is out, and stays.
+            is_out = report["refresh_id"] in published
+            report["verdict"] = PUBLISHED if is_out else FAILED
+            report["reason"] = None if is_out else "the refresh was killed before it ended."
+            text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+            batches.write_whole(folder / REPORT, text)
+        if is_running or not any(folder.glob("*.html")):
+            from quality import docs
+
+            # A full disk, or a report of another version of arvo, forbids a page, not a refresh.
+            with suppress(OSError, LookupError, TypeError):
+                docs.write_report(folder, _verdicts(report), report)
+
+
+def _verdicts(report: dict[str, Any]) -> list[Verdict]:
+    """The check results of a report, by stage."""
+    stages: dict[str, list[CheckResult]] = {}
+    for row in report.get("results", ()):
+        told = {key: value for key, value in row.items() if key != "refresh_id"}
+        keys = told.pop("offending_keys", None)
+        stages.setdefault(told["stage"], []).append(
+            CheckResult(**told, offending_keys=(keys,) if keys else ())
+        )
+    return [Verdict(stage, tuple(results), ()) for stage, results in stages.items()]
 
 
 def _plain(value: object) -> str:

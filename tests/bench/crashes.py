@@ -628,8 +628,7 @@ class Campaign:
             for _ in range(self.chance.randint(1, self.in_a_row)):
                 if sum(self.seen.kills.values()) < kills:
                     # One that ended before its moment leaves what a killed one may leave.
-                    self.kill_one(small)
-                    killed += 1
+                    killed += self.kill_one(small)
             self.finish(small, is_cold=False)
             self.seen.undisturbed += 1
             found = state(small)
@@ -640,8 +639,12 @@ class Campaign:
             self.seen.leftovers += left
             self.say(f"  then undisturbed, {at}: {differ + left or 'as due'}")
 
-    def kill_one(self, small: Small) -> None:
-        """Starts a refresh and kills it, unless it ends before its moment comes."""
+    def kill_one(self, small: Small) -> int:
+        """Starts a refresh and kills it, unless it ends before its moment comes.
+
+        Returns:
+            How many refreshes may have left a report each: one, or with one beside dbt, two.
+        """
         log = small.folder / "log"
         is_cold = self.chance.random() < self.cold
         alone = self.chance.random() < self.alone
@@ -649,7 +652,7 @@ class Campaign:
         process = self.begin(small, log, is_cold)
         if ended(process, moment) is not None:
             self.under_way = None
-            return
+            return 1
         kill(process, alone=alone)
         self.under_way = None
         step = under_way(log)
@@ -659,6 +662,7 @@ class Campaign:
         self.say(f"kill {count} after {moment:.2f} s: {step}{', dbt spared' if alone else ''}")
         if alone:
             self.outlive(small, process)
+        return 1 + alone
 
     def outlive(self, small: Small, group: int) -> None:
         """Refreshes while dbt lives on: that is refused, or it is published; then dbt ends."""

@@ -7,6 +7,7 @@ and as many kills as wanted: python -m tests.bench.crashes.
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -121,6 +122,20 @@ def run(*arguments: object) -> Any:
 
 
 # Killed before the n-th step
+
+
+def test_a_page_that_a_killed_refresh_did_not_write_is_written_by_the_next(
+    published: Small,
+) -> None:
+    [report] = published.home.reports.iterdir()
+    page = report / "index.html"
+    told = page.read_text()
+    page.unlink()
+    with published.opened() as run:
+        run.verdict = NOTHING_NEW
+    # The report and the page each say themselves when the refresh ended.
+    at = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d+")
+    assert at.sub("<instant>", page.read_text()) == at.sub("<instant>", told)
 
 
 def killed_before(number: int, action: Callable[[], object], within: Callable[..., Any]) -> bool:
