@@ -349,16 +349,17 @@ def batches(work: Path, source: Path, files: Sequence[Path]) -> None:
 
 
 def split(files: Sequence[Path], count: int, folder: Path) -> list[Path]:
-    """The events of the files in the order they happened, in so many files."""
+    """The events of the files in the order they arrived, in so many files."""
     folder.mkdir()
     with duckdb.connect() as connection:
         listed = ", ".join(f"'{path}'" for path in files)
         connection.execute("set partitioned_write_max_open_files = 1000")
-        # By number, not by time: some rows of the demo say impossible times.
+        # As they arrived, not by their time: the demo's impossible times would share a file.
         connection.execute(
             f"""copy (
-                select *, ntile({count}) over (order by ts) - 1 as slice
-                from read_parquet([{listed}])
+                select * exclude (filename, file_row_number),
+                    ntile({count}) over (order by filename, file_row_number) - 1 as slice
+                from read_parquet([{listed}], filename = true, file_row_number = true)
             ) to '{folder}' (format parquet, compression zstd, partition_by (slice))"""
         )
         found = []
