@@ -19,11 +19,9 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
     SqliteEventLogStorage,
 )
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import StaticPool
-
-# How long to wait for a page that writes at the same moment.
-BUSY_SECONDS = 30
 
 
 def instance(folder: Path) -> dg.DagsterInstance:
@@ -62,13 +60,15 @@ class OpenHistory(SqliteEventLogStorage):
     def _engine(self, shard: str) -> sa.Engine:
         if shard in self._open:
             return self._open[shard]
-        for other in [name for name in self._open if name != INDEX_SHARD_NAME != shard]:
-            self._open.pop(other).dispose()
+        if shard != INDEX_SHARD_NAME:
+            # Of the runs only the one asked for last.
+            for other in self._open.keys() - {INDEX_SHARD_NAME}:
+                self._open.pop(other).dispose()
         engine = sa.create_engine(
             self.conn_string_for_shard(shard),
             # One connection for all threads: the lock lets one at a time use it.
             poolclass=StaticPool,
-            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         )
         if shard not in self._initialized_dbs:
             self._initdb(engine)

@@ -105,6 +105,20 @@ def test_a_small_file_that_cannot_be_written_whole_is_not_there(
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
+def test_a_page_that_a_killed_refresh_did_not_write_is_written_by_the_next(
+    published: Small,
+) -> None:
+    [report] = published.home.reports.iterdir()
+    page = report / "index.html"
+    told = page.read_text()
+    page.unlink()
+    with published.opened() as run:
+        run.verdict = NOTHING_NEW
+    # The report and the page each say themselves when the refresh ended.
+    at = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d+")
+    assert at.sub("<instant>", page.read_text()) == at.sub("<instant>", told)
+
+
 def run(*arguments: object) -> Any:
     """What a program of these tests prints."""
     root = settings.project_root()
@@ -122,20 +136,6 @@ def run(*arguments: object) -> Any:
 
 
 # Killed before the n-th step
-
-
-def test_a_page_that_a_killed_refresh_did_not_write_is_written_by_the_next(
-    published: Small,
-) -> None:
-    [report] = published.home.reports.iterdir()
-    page = report / "index.html"
-    told = page.read_text()
-    page.unlink()
-    with published.opened() as run:
-        run.verdict = NOTHING_NEW
-    # The report and the page each say themselves when the refresh ended.
-    at = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d+")
-    assert at.sub("<instant>", page.read_text()) == at.sub("<instant>", told)
 
 
 def killed_before(number: int, action: Callable[[], object], within: Callable[..., Any]) -> bool:
