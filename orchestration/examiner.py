@@ -79,8 +79,10 @@ class Examiner:
         pipe.close()
         if not self._owes_answer:
             process.join(SECONDS_TO_END)
-        # Whoever was interrupted while he waited for an answer will not hear it.
-        process.terminate()
+        # Whoever was interrupted while he waited for an answer will not hear it. Killed, as it may
+        # have inherited that SIGTERM is ignored: Dagster does so where interrupts are, as for
+        # whatever a shell script starts in the background.
+        process.kill()
         process.join()
         self._started = None
 

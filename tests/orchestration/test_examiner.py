@@ -50,9 +50,17 @@ def test_a_gate_that_dies_publishes_nothing(judging: Examiner, tmp_path: Path) -
         judging.judge(dies, Home(tmp_path))
 
 
-def test_a_refresh_that_is_told_to_end_does_not_wait_for_its_gate(tmp_path: Path) -> None:
+@pytest.mark.parametrize("terminated", [signal.SIG_DFL, signal.SIG_IGN])
+def test_a_refresh_that_is_told_to_end_does_not_wait_for_its_gate(
+    tmp_path: Path, terminated: signal.Handlers
+) -> None:
     judging = Examiner()
-    judging.judge(passes, Home(tmp_path))
+    # What the process of the gate inherits.
+    former = signal.signal(signal.SIGTERM, terminated)
+    try:
+        judging.judge(passes, Home(tmp_path))
+    finally:
+        signal.signal(signal.SIGTERM, former)
     former = signal.signal(signal.SIGALRM, signal.default_int_handler)
     began = time.monotonic()
     try:
