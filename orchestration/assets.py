@@ -274,15 +274,16 @@ def model_assets() -> dg.AssetsDefinition:
         arguments = models.build_arguments(planned)
         settings.export(models.environment(run.home))
         # Dagster skips whatever follows an asset that a run does not name.
-        for name in models.unchanged_models(planned):
+        for name in models.kept_models(planned):
             key = dg.AssetKey([MODEL, name])
-            yield dg.MaterializeResult(asset_key=key, metadata={"unchanged": True})
-        with _explained(), run.step("model"), models.quiet(run.folder / "dbt.log"):
+            yield dg.MaterializeResult(asset_key=key, metadata={"kept": True})
+        log = run.folder / "dbt.log"
+        with _explained(), run.step("model"), models.quiet(log):
             done = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
             yield from done.stream()
             if not done.is_successful():
                 failed = models.failures(run.home, target)
-                refresh.model_failed(run, failed, models.message(target))
+                refresh.model_failed(run, failed, models.message(target, log))
                 raise run.error or SystemFailure("dbt failed.")
             refresh.stamp(run)
         run.say(f"model    {models.summary(target)}")

@@ -57,27 +57,15 @@ def build_arguments(planned: Plan) -> list[str]:
     if planned.is_full:
         return [*arguments, "--full-refresh"]
     # By their full names: a bare one is that of every model in a folder called the same.
-    names = [
-        "fqn:" + ".".join(node["fqn"])
-        for node in _unchanged(planned)
-        # A part of a model that is built is built with it.
-        if _is_built(node) or node["resource_type"] == "test"
-    ]
-    if not names:
-        return arguments
+    names = ["fqn:" + ".".join(node["fqn"]) for node in _kept(planned) if not _is_view(node)]
     # Left out, not chosen: Dagster adds a choice of its own to ours, which chooses everything.
-    return [*arguments, "--indirect-selection", "empty", "--exclude", " ".join(names)]
+    left_out = ["config.materialized:view", *names]
+    return [*arguments, "--indirect-selection", "empty", "--exclude", " ".join(left_out)]
 
 
-def unchanged_models(planned: Plan) -> list[str]:
-    """Models that need not be built, because none of their inputs changed; parents first."""
-    return [node["name"] for node in _unchanged(planned) if _is_built(node)]
-
-
-def _is_built(node: Mapping[str, Any]) -> bool:
-    """Whether a node is a model with a relation of its own; an ephemeral one is part of others."""
-    is_model: bool = node["resource_type"] == "model"
-    return is_model and node["config"]["materialized"] != "ephemeral"
+def kept_models(planned: Plan) -> list[str]:
+    """Models that stay as the last build left them; parents first."""
+    return [node["name"] for node in _kept(planned) if node["resource_type"] == "model"]
 
 
 def feeds_of_metrics() -> dict[str, list[str]]:
@@ -114,31 +102,41 @@ def feeds_of_metrics() -> dict[str, list[str]]:
     return found
 
 
-def _unchanged(planned: Plan) -> list[Mapping[str, Any]]:
-    """Every node that no changed source leads to, parents first.
+def _kept(planned: Plan) -> list[Mapping[str, Any]]:
+    """Models and tests that need not run, parents first: what no changed source leads to.
 
-    What Python tells of every run changes with each, and so do the models that read it.
+    What Python tells of every run changes with each, and so do the models that read it. A view
+    shows by itself what changed below it; a build of other views is a full one.
     """
-    if planned.is_full or planned.changed_feeds is None:
+    if planned.is_full:
         return []
     manifest = json.loads(manifest_path().read_text())
-    told = {("landing", feed) for feed in planned.changed_feeds}
+    feeds = planned.changed_feeds
+    told = {("landing", feed) for feed in feeds or ()}
     told |= {("run", name) for name in warehouse.TOLD_ANEW}
-    if "events" in planned.changed_feeds:
+    if feeds is not None and "events" in feeds:
         told.add(("run", "all_events"))
     changed = {
         unique_id
         for unique_id, source in manifest["sources"].items()
-        if (source["source_name"], source["name"]) in told
+        if feeds is None or (source["source_name"], source["name"]) in told
     }
     found = []
     for unique_id in TopologicalSorter(manifest["parent_map"]).static_order():
         if not changed.isdisjoint(manifest["parent_map"].get(unique_id, ())):
             changed.add(unique_id)
         node = manifest["nodes"].get(unique_id)
-        if node is not None and unique_id not in changed:
+        if node is None or node["config"].get("materialized") == "ephemeral":
+            # A part of a model that is built is built with it.
+            continue
+        if unique_id not in changed or _is_view(node):
             found.append(node)
     return found
+
+
+def _is_view(node: Mapping[str, Any]) -> bool:
+    is_view: bool = node["config"].get("materialized") == "view"
+    return is_view
 
 
 def manifest_path() -> Path:
@@ -201,11 +199,17 @@ def failures(home: Home, target: Path) -> list[CheckResult]:
     return [_result(home, target, each) for each in _failed(target) if _is_test(each)]
 
 
-def message(target: Path) -> str:
-    """Why dbt failed, in a paragraph."""
+def message(target: Path, log: Path) -> str:
+    """Why dbt failed, in a paragraph, given where it noted results and what it printed."""
     failed = _failed(target)
     if not failed:
-        return "dbt ended with an error before any model ran; its log is beside the report."
+        # Such as that a dbt whose refresh was killed still has the warehouse open.
+        printed = log.read_text(errors="replace").split("\n") if log.exists() else []
+        last = next((line for line in reversed(printed) if line.strip()), "nothing")
+        return (
+            f"dbt ended with an error before any model ran. The last it said was: "
+            f"{_one_line(last)}. Refresh again once that is mended; {log} has all it said."
+        )
     told = "; ".join(f"{_name(each)}: {_one_line(each.get('message'))}" for each in failed[:5])
     more = f" (and {len(failed) - 5} more)" if len(failed) > 5 else ""
     kind = "tests of the models failed" if _is_test(failed[0]) else "the models could not be built"

@@ -35,6 +35,7 @@ WITH_FORMULAS = {
     "int_contractual_value",
     "int_contributions",
     "int_conversions",
+    "int_customer_days",
     "int_daily_traffic",
     "int_first_purchases",
     "int_identity",
@@ -82,7 +83,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
 def test_every_formula_gives_its_known_answer(empty: Small, tmp_path: Path) -> None:
     passed = invoke(empty.home, ["test", "--select", "test_type:unit"], tmp_path)
-    assert passed, models.message(tmp_path)
+    assert passed, models.message(tmp_path, tmp_path / "dbt.log")
     results = models.results(tmp_path)
     assert {each["status"] for each in results} == {"pass"}
     assert {each["unique_id"].split(".")[2] for each in results} == WITH_FORMULAS

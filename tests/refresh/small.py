@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import duckdb
 
@@ -185,7 +186,8 @@ def build(run: Refresh, *, is_full: bool, tests: bool = True) -> None:
     with run.step("model"):
         is_built = invoke(run.home, arguments, target)
         if not is_built:
-            refresh.model_failed(run, models.failures(run.home, target), models.message(target))
+            why = models.message(target, run.folder / "dbt.log")
+            refresh.model_failed(run, models.failures(run.home, target), why)
             raise run.error or AssertionError
         refresh.stamp(run)
 
@@ -202,6 +204,7 @@ def invoke(home: Home, arguments: Sequence[str], target: Path) -> bool:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
+    from dbt_common.events.event_manager import EventManager
 
     manifest = _manifest()
     for node in manifest.nodes.values():
@@ -211,12 +214,14 @@ def invoke(home: Home, arguments: Sequence[str], target: Path) -> bool:
     settings.export(models.environment(home))
     project = str(settings.dbt_project_dir())
     where = ["--project-dir", project, "--profiles-dir", project]
-    # Lines that nobody reads cost a twentieth of a build; what failed is told below.
     where += ["--target-path", str(target), "--log-path", str(target), "--log-level", "none"]
     # An adapter left by the invocation before still points to that one's home.
     reset_adapters()  # type: ignore[no-untyped-call]
     try:
-        done = dbtRunner(manifest=manifest).invoke([*arguments, *where])
+        # Lines that nobody reads cost a tenth of a build, written or not; what failed is told
+        # below.
+        with patch.object(EventManager, "fire_event", lambda *_, **__: None):
+            done = dbtRunner(manifest=manifest).invoke([*arguments, *where])
     finally:
         # The runner would keep the warehouse locked.
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]

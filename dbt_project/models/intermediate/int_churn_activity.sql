@@ -24,12 +24,12 @@ subscribers as (
 
 ),
 
-visitor_days as (
+daily_visitors as (
 
-    select visitor_days.*
-    from {{ ref('int_visitor_days') }} as visitor_days
+    select daily_visitors.*
+    from {{ ref('int_daily_visitors') }} as daily_visitors
     cross join {{ source('run', 'refresh') }} as refresh
-    where visitor_days.day <= refresh.as_of_day
+    where daily_visitors.day <= refresh.as_of_day
 
 ),
 
@@ -73,11 +73,11 @@ days_logged_in as (
 
     select
         subscribers.subscriber,
-        visitor_days.day,
-        sum(visitor_days.engaged_seconds) as engaged_seconds
-    from visitor_days
-    inner join subscribers on visitor_days.account_id = subscribers.customer_id
-    group by subscribers.subscriber, visitor_days.day
+        daily_visitors.day,
+        sum(daily_visitors.engaged_seconds) as engaged_seconds
+    from daily_visitors
+    inner join subscribers on daily_visitors.account_id = subscribers.customer_id
+    group by subscribers.subscriber, daily_visitors.day
 
 ),
 
@@ -87,17 +87,17 @@ days_logged_out as (
 
     select
         subscribers.subscriber,
-        visitor_days.day,
+        daily_visitors.day,
         owners.owned_from_day,
         owners.shared_from_day,
-        sum(visitor_days.engaged_seconds) as engaged_seconds
-    from visitor_days
-    inner join owners on visitor_days.visitor_id = owners.visitor_id
+        sum(daily_visitors.engaged_seconds) as engaged_seconds
+    from daily_visitors
+    inner join owners on daily_visitors.visitor_id = owners.visitor_id
     inner join subscribers on owners.customer_id = subscribers.customer_id
-    where visitor_days.account_id is null
+    where daily_visitors.account_id is null
     group by
         subscribers.subscriber,
-        visitor_days.day,
+        daily_visitors.day,
         owners.owned_from_day,
         owners.shared_from_day
 

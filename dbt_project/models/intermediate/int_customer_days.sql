@@ -1,41 +1,59 @@
-{# A view: of most of its rows its readers want only a part, or sums. #}
+{#
+  A view: of most of its rows its readers want only a part, or sums. Whoever has no account is on a
+  day the one visitor he is, as he is in int_daily_visitors; only accounts are summed.
+#}
 {{ config(materialized='view') }}
 
 with
 
-visitor_days as (
+owners as (
 
-    select * from {{ ref('int_visitor_days') }}
-
-),
-
-identity as (
-
-    select * from {{ ref('int_identity') }}
+    select
+        visitor_id,
+        customer_id
+    from {{ ref('int_identity') }}
+    where customer_id <> visitor_id
 
 ),
 
-refresh as (
+daily_visitors as (
 
-    select * from {{ source('run', 'refresh') }}
+    select
+        daily_visitors.*,
+        coalesce(daily_visitors.account_id, owners.customer_id) as owner_id
+    from {{ ref('int_daily_visitors') }} as daily_visitors
+    inner join {{ source('run', 'refresh') }} as refresh
+        on daily_visitors.day <= refresh.as_of_day
+    left join owners on daily_visitors.visitor_id = owners.visitor_id
 
 ),
 
 final as (
 
     select
-        coalesce(visitor_days.account_id, identity.customer_id) as customer_id,
-        visitor_days.day,
-        cast(sum(visitor_days.event_count) as bigint) as event_count,
-        cast(sum(visitor_days.page_views) as bigint) as page_views,
-        cast(sum(visitor_days.engaged_seconds) as decimal(18, 3)) as engaged_seconds,
-        min(visitor_days.first_at) as first_at,
-        max(visitor_days.last_at) as last_at
-    from visitor_days
-    inner join identity on visitor_days.visitor_id = identity.visitor_id
-    cross join refresh
-    where visitor_days.day <= refresh.as_of_day
-    group by coalesce(visitor_days.account_id, identity.customer_id), visitor_days.day
+        owner_id as customer_id,
+        day,
+        cast(sum(event_count) as bigint) as event_count,
+        cast(sum(page_views) as bigint) as page_views,
+        cast(sum(engaged_seconds) as decimal(18, 3)) as engaged_seconds,
+        min(first_at) as first_at,
+        max(last_at) as last_at
+    from daily_visitors
+    where owner_id is not null
+    group by owner_id, day
+
+    union all
+
+    select
+        visitor_id as customer_id,
+        day,
+        event_count,
+        page_views,
+        engaged_seconds,
+        first_at,
+        last_at
+    from daily_visitors
+    where owner_id is null
 
 )
 

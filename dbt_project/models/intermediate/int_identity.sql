@@ -1,27 +1,24 @@
 with
 
-visitor_days as (
+pairs as (
 
-    select * from {{ ref('int_visitor_days') }}
-
-),
-
-refresh as (
-
-    select * from {{ source('run', 'refresh') }}
+    select distinct
+        daily_visitors.visitor_id,
+        daily_visitors.account_id
+    from {{ ref('int_daily_visitors') }} as daily_visitors
+    inner join {{ source('run', 'refresh') }} as refresh
+        on daily_visitors.day <= refresh.as_of_day
 
 ),
 
 visitors as (
 
     select
-        visitor_days.visitor_id,
-        count(distinct visitor_days.account_id) as account_count,
-        min(visitor_days.account_id) as account_id
-    from visitor_days
-    cross join refresh
-    where visitor_days.day <= refresh.as_of_day
-    group by visitor_days.visitor_id
+        visitor_id,
+        count(account_id) as account_count,
+        min(account_id) as account_id
+    from pairs
+    group by visitor_id
 
 ),
 

@@ -1,8 +1,8 @@
 with
 
-visitor_days as (
+daily_visitors as (
 
-    select * from {{ ref('int_visitor_days') }}
+    select * from {{ ref('int_daily_visitors') }}
 
 ),
 
@@ -15,15 +15,15 @@ refresh as (
 logged_in as (
 
     select
-        visitor_days.visitor_id,
-        visitor_days.account_id,
-        min(visitor_days.day) as first_day
-    from visitor_days
+        daily_visitors.visitor_id,
+        daily_visitors.account_id,
+        min(daily_visitors.day) as first_day
+    from daily_visitors
     cross join refresh
     where
-        visitor_days.account_id is not null
-        and visitor_days.day <= refresh.as_of_day
-    group by visitor_days.visitor_id, visitor_days.account_id
+        daily_visitors.account_id is not null
+        and daily_visitors.day <= refresh.as_of_day
+    group by daily_visitors.visitor_id, daily_visitors.account_id
 
 ),
 

@@ -18,9 +18,9 @@ payments as (
 
 ),
 
-visitor_days as (
+daily_visitors as (
 
-    select * from {{ ref('int_visitor_days') }}
+    select * from {{ ref('int_daily_visitors') }}
 
 ),
 
@@ -51,14 +51,14 @@ refresh as (
 account_visitors as (
 
     select
-        visitor_days.account_id,
-        count(distinct visitor_days.visitor_id) as visitor_count,
+        daily_visitors.account_id,
+        count(distinct daily_visitors.visitor_id) as visitor_count,
         bool_or(identity.is_shared_device) as is_on_shared_device
-    from visitor_days
-    inner join identity on visitor_days.visitor_id = identity.visitor_id
-    inner join refresh on visitor_days.day <= refresh.as_of_day
-    where visitor_days.account_id is not null
-    group by visitor_days.account_id
+    from daily_visitors
+    inner join identity on daily_visitors.visitor_id = identity.visitor_id
+    inner join refresh on daily_visitors.day <= refresh.as_of_day
+    where daily_visitors.account_id is not null
+    group by daily_visitors.account_id
 
 ),
 
