@@ -5,7 +5,8 @@ errors are worth a retry. What the steps do is refresh.py's.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from importlib import metadata
@@ -273,14 +274,11 @@ def model_assets() -> dg.AssetsDefinition:
                 )
         arguments = models.build_arguments(planned)
         settings.export(models.environment(run.home))
-        # Dagster skips whatever follows an asset that a run does not name.
-        for name in models.kept_models(planned):
-            key = dg.AssetKey([MODEL, name])
-            yield dg.MaterializeResult(asset_key=key, metadata={"kept": True})
+        kept = models.kept_models(planned)
         log = run.folder / "dbt.log"
         with _explained(), run.step("model"), models.quiet(log):
             done = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
-            yield from done.stream()
+            yield from _with_kept(done.stream(), kept)
             if not done.is_successful():
                 failed = models.failures(run.home, target)
                 refresh.model_failed(run, failed, models.message(target, log))
@@ -289,6 +287,33 @@ def model_assets() -> dg.AssetsDefinition:
         run.say(f"model    {models.summary(target)}")
 
     return built
+
+
+def _with_kept(events: Iterable[Any], kept: Mapping[str, set[str]]) -> Iterator[Any]:
+    """What dbt tells, and the models it left alone, each after those it reads.
+
+    Dagster skips whatever follows an asset that a run does not name, and wants parents first.
+
+    Args:
+        events: An `Output` per model built, and the results of tests.
+        kept: Models that were not built, with the models each reads; parents first.
+    """
+    waiting, told = dict(kept), set[str]()
+    for event in itertools.chain((None,), events):
+        if event is not None:
+            yield event
+        if isinstance(event, dg.Output):
+            told.add(event.output_name)
+        for name in list(waiting):
+            if told.issuperset(map(_output_name, waiting[name])):
+                del waiting[name]
+                told.add(_output_name(name))
+                key = dg.AssetKey([MODEL, name])
+                yield dg.MaterializeResult(asset_key=key, metadata={"kept": True})
+
+
+def _output_name(model: str) -> str:
+    return dg.AssetKey([MODEL, model]).to_python_identifier()
 
 
 def publish_assets(marts: Sequence[str]) -> dg.AssetsDefinition:

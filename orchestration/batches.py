@@ -207,9 +207,14 @@ def clear_replaced(home: Home, feed: str) -> None:
     replaced = {path.parent.name: _read(path, _members)[0] for path in paths}
     gone = frozenset[str]().union(*replaced.values())
     # What a replaced archive replaced is gone for long: a batch taken out of it may be back.
-    for name in sorted({name for each in replaced.keys() - gone for name in replaced[each]}):
-        (home.quarantine / feed / f"{name}.parquet").unlink(missing_ok=True)
-        shutil.rmtree(home.landing / feed / name, ignore_errors=True)
+    names = {name for each in replaced.keys() - gone for name in replaced[each]}
+    for path in (home.quarantine / feed).glob("*.parquet"):
+        if path.stem in names:
+            path.unlink()
+    # The ones that are still there, not all there ever were: those are a file of each hour.
+    for path in (home.landing / feed).iterdir():
+        if path.name in names:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def part_paths(
@@ -282,8 +287,8 @@ def _listed(paths: Sequence[str]) -> str:
 
 def clean(home: Home) -> None:
     """Removes what a killed refresh left of batches it never committed."""
-    for path in home.landing.glob(f"*/[!.]*/{ARCHIVE}"):
-        clear_replaced(home, path.parent.parent.name)
+    for feed in sorted({path.parts[-3] for path in home.landing.glob(f"*/[!.]*/{ARCHIVE}")}):
+        clear_replaced(home, feed)
     for folder in home.landing.glob(f"*/{INCOMING}-*"):
         shutil.rmtree(folder, ignore_errors=True)
     for path in home.quarantine.glob("*/*"):

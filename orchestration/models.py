@@ -63,9 +63,23 @@ def build_arguments(planned: Plan) -> list[str]:
     return [*arguments, "--indirect-selection", "empty", "--exclude", " ".join(left_out)]
 
 
-def kept_models(planned: Plan) -> list[str]:
-    """Models that stay as the last build left them; parents first."""
-    return [node["name"] for node in _kept(planned) if node["resource_type"] == "model"]
+def kept_models(planned: Plan) -> dict[str, set[str]]:
+    """Models that stay as the last build left them, each with the models it reads; parents first.
+
+    A part of a model is none: what it reads, the model reads.
+    """
+    kept = [node for node in _kept(planned) if node["resource_type"] == "model"]
+    nodes = json.loads(manifest_path().read_text())["nodes"] if kept else {}
+
+    def read_by(node: Mapping[str, Any]) -> Iterator[str]:
+        for unique_id in node["depends_on"]["nodes"]:
+            parent = nodes.get(unique_id)
+            if parent is not None and _is_part(parent):
+                yield from read_by(parent)
+            elif parent is not None:
+                yield parent["name"]
+
+    return {node["name"]: set(read_by(node)) for node in kept}
 
 
 def feeds_of_metrics() -> dict[str, list[str]]:
@@ -126,12 +140,17 @@ def _kept(planned: Plan) -> list[Mapping[str, Any]]:
         if not changed.isdisjoint(manifest["parent_map"].get(unique_id, ())):
             changed.add(unique_id)
         node = manifest["nodes"].get(unique_id)
-        if node is None or node["config"].get("materialized") == "ephemeral":
-            # A part of a model that is built is built with it.
+        # A part of a model that is built is built with it.
+        if node is None or _is_part(node):
             continue
         if unique_id not in changed or _is_view(node):
             found.append(node)
     return found
+
+
+def _is_part(node: Mapping[str, Any]) -> bool:
+    is_part: bool = node["config"].get("materialized") == "ephemeral"
+    return is_part
 
 
 def _is_view(node: Mapping[str, Any]) -> bool:
