@@ -59,9 +59,9 @@ actions as (
 
 ),
 
-identity as (
+account_visitors as (
 
-    select * from {{ ref('int_identity') }}
+    select * from {{ ref('int_account_visitors') }}
 
 ),
 
@@ -115,7 +115,7 @@ active as (
     -- Of accounts only. A day is a bit of its window: days are counted without a pass
     -- over each of them first.
     select
-        coalesce(visitor_days.account_id, identity.customer_id) as customer_id,
+        coalesce(visitor_days.account_id, account_visitors.account_id) as customer_id,
         visitor_days.window_number,
         cast(
             bit_count(bit_or(cast(power(2, visitor_days.window_day) as bigint)))
@@ -125,12 +125,13 @@ active as (
         min(visitor_days.device) as first_device,
         max(visitor_days.device) as last_device
     from visitor_days
-    inner join identity on visitor_days.visitor_id = identity.visitor_id
+    left join account_visitors
+        on visitor_days.visitor_id = account_visitors.visitor_id
     where
         visitor_days.window_number <= {{ block_count + 1 }}
-        and (visitor_days.account_id is not null or identity.account_count = 1)
+        and coalesce(visitor_days.account_id, account_visitors.account_id) is not null
     group by
-        coalesce(visitor_days.account_id, identity.customer_id),
+        coalesce(visitor_days.account_id, account_visitors.account_id),
         visitor_days.window_number
 
 ),
@@ -138,16 +139,19 @@ active as (
 acted as (
 
     select
-        coalesce(actions.account_id, identity.customer_id) as customer_id,
+        coalesce(actions.account_id, account_visitors.account_id) as customer_id,
         actions.window_number,
         bool_or(actions.event_type in ('share', 'comment')) as has_shared_or_commented,
         bool_or(actions.event_type = 'paywall') as has_met_paywall,
         bool_or(actions.event_type = 'checkout') as has_begun_checkout
     from actions
-    inner join identity on actions.visitor_id = identity.visitor_id
-    where actions.window_number <= {{ block_count + 1 }}
+    left join account_visitors on actions.visitor_id = account_visitors.visitor_id
+    where
+        actions.window_number <= {{ block_count + 1 }}
+        and coalesce(actions.account_id, account_visitors.account_id) is not null
     group by
-        coalesce(actions.account_id, identity.customer_id), actions.window_number
+        coalesce(actions.account_id, account_visitors.account_id),
+        actions.window_number
 
 ),
 

@@ -13,22 +13,25 @@ actions as (
 
 ),
 
-identity as (
+account_visitors as (
 
-    select * from {{ ref('int_identity') }}
+    select * from {{ ref('int_account_visitors') }}
 
 ),
 
 steps as (
 
     select
-        coalesce(actions.account_id, identity.customer_id) as customer_id,
+        coalesce(
+            actions.account_id, account_visitors.account_id, actions.visitor_id
+        ) as customer_id,
         actions.day,
         actions.content_id,
         actions.event_type,
         actions.last_at
     from actions
-    inner join identity on actions.visitor_id = identity.visitor_id
+    left join account_visitors
+        on actions.visitor_id = account_visitors.visitor_id
 
 ),
 

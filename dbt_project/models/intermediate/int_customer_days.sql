@@ -6,13 +6,9 @@
 
 with
 
-owners as (
+account_visitors as (
 
-    select
-        visitor_id,
-        customer_id
-    from {{ ref('int_identity') }}
-    where customer_id <> visitor_id
+    select * from {{ ref('int_account_visitors') }}
 
 ),
 
@@ -20,11 +16,12 @@ daily_visitors as (
 
     select
         daily_visitors.*,
-        coalesce(daily_visitors.account_id, owners.customer_id) as owner_id
+        coalesce(daily_visitors.account_id, account_visitors.account_id) as owner_id
     from {{ ref('int_daily_visitors') }} as daily_visitors
     inner join {{ source('run', 'refresh') }} as refresh
         on daily_visitors.day <= refresh.as_of_day
-    left join owners on daily_visitors.visitor_id = owners.visitor_id
+    left join account_visitors
+        on daily_visitors.visitor_id = account_visitors.visitor_id
 
 ),
 

@@ -9,9 +9,9 @@ sessions as (
 
 ),
 
-identity as (
+account_visitors as (
 
-    select * from {{ ref('int_identity') }}
+    select * from {{ ref('int_account_visitors') }}
 
 ),
 
@@ -25,13 +25,16 @@ final as (
 
     -- A session in which somebody logs in is his, from its first page on.
     select
-        coalesce(sessions.account_id, identity.customer_id) as customer_id,
+        coalesce(
+            sessions.account_id, account_visitors.account_id, sessions.visitor_id
+        ) as customer_id,
         sessions.day,
         sessions.started_at,
         sessions.channel,
         sessions.country
     from sessions
-    inner join identity on sessions.visitor_id = identity.visitor_id
+    left join account_visitors
+        on sessions.visitor_id = account_visitors.visitor_id
     inner join refresh on sessions.day <= refresh.as_of_day
 
 )

@@ -51,7 +51,9 @@ payments as (
 
 customer_days as (
 
-    select * from {{ ref('int_customer_days') }}
+    select customer_days.*
+    from {{ ref('int_customer_days') }} as customer_days
+    inner join customers on customer_days.customer_id = customers.customer_id
     -- A view over all days: read only where somebody asks.
     where exists (select 1 from initiatives)
 

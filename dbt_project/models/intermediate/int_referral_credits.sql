@@ -20,9 +20,9 @@ visitor_value as (
 
 ),
 
-identity as (
+account_visitors as (
 
-    select * from {{ ref('int_identity') }}
+    select * from {{ ref('int_account_visitors') }}
 
 ),
 
@@ -75,12 +75,17 @@ brought as (
     union all
 
     select
-        coalesce(visitor_value.account_id, identity.customer_id) as customer_id,
+        coalesce(
+            visitor_value.account_id,
+            account_visitors.account_id,
+            visitor_value.visitor_id
+        ) as customer_id,
         visitor_value.day,
         visitor_value.visitor_value as own_value,
         cast(0 as decimal(18, 4)) as click_value
     from visitor_value
-    inner join identity on visitor_value.visitor_id = identity.visitor_id
+    left join account_visitors
+        on visitor_value.visitor_id = account_visitors.visitor_id
     inner join refresh on visitor_value.day <= refresh.as_of_day
 
     union all

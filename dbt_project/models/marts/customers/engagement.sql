@@ -65,7 +65,7 @@ sessions as (
     from {{ ref('int_customer_sessions') }} as customer_sessions
     cross join refresh
     where
-        {{ days_between('customer_sessions.day', 'refresh.as_of_day') }} < 30
+        customer_sessions.day > {{ add_days('refresh.as_of_day', -30) }}
     group by customer_sessions.customer_id
 
 ),

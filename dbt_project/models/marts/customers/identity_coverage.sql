@@ -6,9 +6,9 @@ visitor_days as (
 
 ),
 
-identity as (
+account_visitors as (
 
-    select * from {{ ref('int_identity') }}
+    select * from {{ ref('int_account_visitors') }}
 
 ),
 
@@ -33,12 +33,13 @@ summed as (
             sum(visitor_days.page_views)
             filter (
                 where visitor_days.account_id is not null
-                or identity.account_count = 1
+                or account_visitors.account_id is not null
             ),
             0
         ) as stitched_page_views
     from visitor_days
-    inner join identity on visitor_days.visitor_id = identity.visitor_id
+    left join account_visitors
+        on visitor_days.visitor_id = account_visitors.visitor_id
     inner join refresh on visitor_days.day <= refresh.as_of_day
     where visitor_days.page_views > 0
     group by visitor_days.day, coalesce(visitor_days.device, '(unknown)')
