@@ -96,9 +96,9 @@ def feeds_of_metrics() -> dict[str, list[str]]:
         if "feeds" in node["config"].get("meta", {})
     }
     names = {
-        unique_id: "events" if source["name"] == "all_events" else source["name"]
+        unique_id: "events" if source["name"] in warehouse.MORE_EVENTS else source["name"]
         for unique_id, source in manifest["sources"].items()
-        if source["source_name"] == "landing" or source["name"] == "all_events"
+        if source["source_name"] == "landing" or source["name"] in warehouse.MORE_EVENTS
     }
     found = {}
     for metric in metrics.metrics():
@@ -129,7 +129,7 @@ def _kept(planned: Plan) -> list[Mapping[str, Any]]:
     told = {("landing", feed) for feed in feeds or ()}
     told |= {("run", name) for name in warehouse.TOLD_ANEW}
     if feeds is not None and "events" in feeds:
-        told.add(("run", "all_events"))
+        told |= {("run", name) for name in warehouse.MORE_EVENTS}
     changed = {
         unique_id
         for unique_id, source in manifest["sources"].items()

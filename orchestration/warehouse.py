@@ -27,6 +27,8 @@ from orchestration.sources.files import literal
 
 # Feeds whose rows of a day decide what the event-grain models hold of that day.
 DAILY_FEEDS = ("events", "ad_revenue")
+# Views of events of more than the days that are built.
+MORE_EVENTS = ("all_events", "nearby_events")
 # Tables of the schema `landing` that tell something else in every run.
 TOLD_ANEW = (
     "batches",
@@ -43,6 +45,8 @@ TOLD_ANEW = (
 # So many events are put in order within the usual 2 GB: DuckDB keeps in memory what it has found
 # of each group so far.
 EVENTS_AT_ONCE = 10_000_000
+# How far from a day that is built its models may look: macros/days.sql refuses to compile more.
+DAYS_AROUND = 3
 # A statement a row would take DuckDB longer than the models of a small publisher.
 ROWS_A_STATEMENT = 500
 STATE_TABLES = """
@@ -303,6 +307,10 @@ def expose(
         _expose_feed(connection, home, contract, wanted.manifests[contract.feed], days)
     events = contracts()["events"]
     _expose_feed(connection, home, events, wanted.manifests["events"], None, "all_events")
+    around = days and [
+        day + dt.timedelta(away) for day in days for away in range(-DAYS_AROUND, DAYS_AROUND + 1)
+    ]
+    _expose_feed(connection, home, events, wanted.manifests["events"], around, "nearby_events")
     replace_table(
         connection,
         "landing.pending_days",

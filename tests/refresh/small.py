@@ -148,6 +148,9 @@ class Small:
                 name: connection.execute(f"select * from {name} order by all").fetchall()
                 for (name,) in tables
             }
+            rows["staging.stg_events"] = connection.execute(
+                f"{_of_all_events(connection)} order by all"
+            ).fetchall()
             rows["marts.data_assets"] = connection.execute(
                 f"select {OF_ROWS} from marts.data_assets order by all"
             ).fetchall()
@@ -190,6 +193,17 @@ def build(run: Refresh, *, is_full: bool, tests: bool = True) -> None:
             refresh.model_failed(run, models.failures(run.home, target), why)
             raise run.error or AssertionError
         refresh.stamp(run)
+
+
+def _of_all_events(connection: duckdb.DuckDBPyConnection) -> str:
+    """The query of stg_events, which a refresh asks of nearby days only, over all of them."""
+    found = connection.execute(
+        "select sql from duckdb_views() where view_name = 'stg_events'"
+    ).fetchone()
+    assert found is not None
+    _, query = found[0].rstrip("; \n").split(" AS ", 1)
+    assert "nearby_events" in query
+    return f"select * from ({query.replace('nearby_events', 'all_events')})"
 
 
 def _without_tests(planned: Plan) -> list[str]:

@@ -2,7 +2,7 @@ with
 
 landed as (
 
-    select * from {{ source('run', 'all_events') }}
+    select * from {{ source('run', 'nearby_events') }}
 
 ),
 
