@@ -294,8 +294,9 @@ def _copy_marts(warehouse: Path, partial: Path, spill: Path, marts: Collection[s
         connection.execute(
             f"attach {_text(partial)} as candidate (storage_version '{STORAGE_VERSION}')"
         )
+        comments = _comments(connection)
         for mart in _chosen(connection, marts):
-            _copy_mart(connection, mart)
+            _copy_mart(connection, mart, comments.get(mart, {}))
         connection.execute("checkpoint candidate")
         connection.execute("detach candidate")
 
@@ -316,18 +317,21 @@ def _chosen(connection: duckdb.DuckDBPyConnection, marts: Collection[str] | None
     return there if marts is None else [name for name in there if name in marts]
 
 
-def _copy_mart(connection: duckdb.DuckDBPyConnection, mart: str) -> None:
+def _copy_mart(
+    connection: duckdb.DuckDBPyConnection, mart: str, comments: Mapping[str | None, str]
+) -> None:
     name = _name(mart)
     rows = f"select * from warehouse.{MARTS_SCHEMA}.{name} order by all"  # noqa: S608
-    connection.execute(f"create table candidate.main.{name} as {rows}")
-    for column, comment in _comments(connection, mart):
+    statements = [f"create table candidate.main.{name} as {rows}"]
+    for column, comment in comments.items():
         kind, owner = ("table", name) if column is None else ("column", f"{name}.{_name(column)}")
-        connection.execute(f"comment on {kind} candidate.main.{owner} is {_text(comment)}")
+        statements.append(f"comment on {kind} candidate.main.{owner} is {_text(comment)}")
+    connection.execute("; ".join(statements))
 
 
-def _comments(connection: duckdb.DuckDBPyConnection, mart: str) -> list[tuple[str | None, str]]:
-    """Comments of a mart: (None, comment) for its own, (column, comment) for its columns."""
-    return connection.execute(
+def _comments(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str | None, str]]:
+    """Comments by mart: under None its own, under a column's name that of the column."""
+    rows = connection.execute(
         """
         with described as (
             select database_name, schema_name, table_name, null as column_name, comment
@@ -339,21 +343,22 @@ def _comments(connection: duckdb.DuckDBPyConnection, mart: str) -> list[tuple[st
             select database_name, schema_name, table_name, column_name, comment
             from duckdb_columns()
         )
-        select column_name, comment
+        select table_name, column_name, comment
         from described
-        where database_name = 'warehouse'
-            and schema_name = $schema
-            and table_name = $mart
-            and comment is not null
+        where database_name = 'warehouse' and schema_name = $schema and comment is not null
         """,
-        {"schema": MARTS_SCHEMA, "mart": mart},
+        {"schema": MARTS_SCHEMA},
     ).fetchall()
+    found: dict[str, dict[str | None, str]] = {}
+    for mart, column, comment in rows:
+        found.setdefault(mart, {})[column] = comment
+    return found
 
 
 def _replace_rows(
     connection: duckdb.DuckDBPyConnection, mart: str, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    columns = [name for name, _ in _columns(connection, mart)]
+    columns = [name for name, _ in _columns(connection).get(mart, ())]
     for row in rows:
         if set(row) != set(columns):
             raise SystemFailure(
@@ -377,32 +382,36 @@ def _parameter(value: object) -> object:
 
 
 def _content(connection: duckdb.DuckDBPyConnection, without: Collection[str] = ()) -> Content:
-    rows = connection.execute(
-        "select table_name from duckdb_tables() "
-        "where schema_name = 'main' and database_name = current_database() "
-        "order by table_name"
-    ).fetchall()
-    return {mart: _summary(connection, mart) for (mart,) in rows if mart not in without}
+    return {
+        mart: _summary(connection, mart, columns)
+        for mart, columns in _columns(connection).items()
+        if mart not in without
+    }
 
 
-def _summary(connection: duckdb.DuckDBPyConnection, mart: str) -> tuple[int, str]:
+def _summary(
+    connection: duckdb.DuckDBPyConnection, mart: str, columns: Sequence[tuple[str, str]]
+) -> tuple[int, str]:
     # The alias is one that no column has: hash() of it is the hash of the whole row.
     row = connection.execute(
         f'select count(*), sum(hash("every column")) from {_name(mart)} as "every column"'  # noqa: S608
     ).fetchone()
     count, total = row if row is not None else (0, None)
-    described = repr((_columns(connection, mart), total))
+    described = repr((columns, total))
     return count, hashlib.sha256(described.encode()).hexdigest()[:32]
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, mart: str) -> list[tuple[str, str]]:
-    """Name and type of a mart's columns, in order."""
-    return connection.execute(
-        "select column_name, data_type from duckdb_columns() "
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, str]]]:
+    """Names and types of the columns of each mart, in order."""
+    rows = connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns() "
         "where schema_name = 'main' and database_name = current_database() "
-        "and table_name = ? order by column_index",
-        [mart],
+        "order by table_name, column_index"
     ).fetchall()
+    found: dict[str, list[tuple[str, str]]] = {}
+    for mart, *column in rows:
+        found.setdefault(mart, []).append(tuple(column))
+    return found
 
 
 # The steps of a commit
