@@ -630,9 +630,9 @@ def direct_identifiers(connection: duckdb.DuckDBPyConnection) -> Suite:
         """
     ).fetchall()
     patterns = {**identifiers.DIRECT_IDENTIFIERS, "dialled_digits": identifiers.DIALLED_DIGITS}
-    selects = [_search_sql(mart, columns, patterns) for mart, columns in found]
+    columns = [(mart, column) for mart, names in found for column in names]
     connection.execute(
-        f"create or replace temp table gate_identifiers as {' union all '.join(selects)}"
+        f"create or replace temp table gate_identifiers as {_search_sql(columns, patterns)}"
     )
     reasons = {
         "email_address": "E-mail addresses never reach a reader.",
@@ -664,33 +664,53 @@ def direct_identifiers(connection: duckdb.DuckDBPyConnection) -> Suite:
     )
 
 
-def _search_sql(mart: str, columns: Sequence[str], patterns: Mapping[str, str]) -> str:
-    """One row a column: how many of its values match each pattern. Reads the mart once."""
-    suspects, counts = [], {name: list[str]() for name in (*patterns, "not_pseudonym")}
-    for number, column in enumerate(columns):
-        is_id = _IS_ID.search(column)
-        suspects += [
-            f'cast("{column}" as varchar) as text_{number}',
-            # Most values need but this one look.
-            f"not regexp_full_match(text_{number}, '{identifiers.PSEUDONYM}') as suspect_{number}"
-            if is_id
-            else f"regexp_matches(text_{number}, '{identifiers.SUSPECT}') as suspect_{number}",
-        ]
-        for name, pattern in patterns.items():
-            counts[name].append(
-                # A case looks further only where it must; a conjunction always does.
-                f"count(*) filter (where case when suspect_{number} "
-                f"then regexp_matches(text_{number}, '{pattern}') else false end)"
-            )
-        counts["not_pseudonym"].append(
-            f"count(*) filter (where suspect_{number})" if is_id else "0"
+def _search_sql(columns: Sequence[tuple[str, str]], patterns: Mapping[str, str]) -> str:
+    """One row a column of a mart: how many of its values match each pattern.
+
+    Every mart is read once, each row turned into a text a column: an expression a column and
+    pattern would take longer to plan than a small publisher's marts to search.
+    """
+    texts: dict[str, list[str]] = {}
+    for number, (mart, column) in enumerate(columns):
+        is_id = "true" if _IS_ID.search(column) else "false"
+        texts.setdefault(mart, []).append(
+            f"{{'number': {number}, 'is_id': {is_id}, 'text': cast(\"{column}\" as varchar)}}"
         )
-    names = ", ".join(f"'{column}'" for column in columns)
-    lists = ", ".join(f"[{', '.join(each)}] as {name}" for name, each in counts.items())
-    unnested = ", ".join(f"unnest({name}) as {name}_count" for name in counts)
+    reads = [
+        f"select unnest([{', '.join(structs)}], recursive := true) from main.\"{mart}\""
+        for mart, structs in texts.items()
+    ]
+    # A case looks further only where it must; a conjunction always does.
+    counts = [
+        f"count(*) filter (where case when is_suspect then regexp_matches(text, '{pattern}') "
+        f"else false end) as {name}_count"
+        for name, pattern in patterns.items()
+    ]
+    listed = ", ".join(f"({n}, '{mart}', '{name}')" for n, (mart, name) in enumerate(columns))
+    zeros = ", ".join(f"coalesce({n}_count, 0) as {n}_count" for n in (*patterns, "not_pseudonym"))
     return f"""
-        select '{mart}' as mart, unnest([{names}]) as column_name, {unnested}
-        from (select {lists} from (select {", ".join(suspects)} from main."{mart}"))
+        with texts as ({" union all ".join(reads)}),
+        suspected as (
+            -- Most values need but this one look.
+            select
+                *,
+                case
+                    when is_id then not regexp_full_match(text, '{identifiers.PSEUDONYM}')
+                    else regexp_matches(text, '{identifiers.SUSPECT}')
+                end as is_suspect
+            from texts
+        ),
+        counted as (
+            select
+                number,
+                {", ".join(counts)},
+                count(*) filter (where is_suspect and is_id) as not_pseudonym_count
+            from suspected
+            group by number
+        )
+        select mart, column_name, {zeros}
+        from (values {listed}) as searched(number, mart, column_name)
+        left join counted using (number)
         """
 
 
