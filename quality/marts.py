@@ -677,7 +677,7 @@ def _search_sql(columns: Sequence[tuple[str, str]], patterns: Mapping[str, str])
             f"{{'number': {number}, 'is_id': {is_id}, 'text': cast(\"{column}\" as varchar)}}"
         )
     reads = [
-        f"select unnest([{', '.join(structs)}], recursive := true) from main.\"{mart}\""
+        f'select unnest([{", ".join(structs)}], recursive := true) from main."{mart}"'
         for mart, structs in texts.items()
     ]
     # A case looks further only where it must; a conjunction always does.

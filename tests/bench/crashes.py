@@ -310,7 +310,7 @@ def warm_up(*, is_light: bool = False, is_bare: bool = False) -> None:
     if is_light:
         from tests.refresh import small
 
-        small._manifest()
+        small.parsed_project()
     elif not is_bare:
         import dagster  # noqa: F401
 

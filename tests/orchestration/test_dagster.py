@@ -11,7 +11,7 @@ from orchestration.publisher import load
 from orchestration.reports import PUBLISHED
 from orchestration.schedules import JOB
 from tests.refresh.conftest import FEEDS, small
-from tests.refresh.small import Small, page_view
+from tests.refresh.small import Small, page_view, payment
 
 __all__ = ["small"]
 
@@ -86,14 +86,21 @@ def test_neither_a_part_of_the_models_nor_unbuilt_batches_can_be_published(
     assert sorted(small.home.published.iterdir()) == before
 
 
-def test_a_run_of_the_command_is_seen_in_dagsters_history(small: Small) -> None:
+def test_a_run_of_the_command_is_seen_in_dagsters_history(published: Small) -> None:
+    published.add("payments", payment("p2", "liisa@example.fi", "2024-03-01T12:00:00Z", 5))
     run = running.refresh(
-        small.home, load(small.path), as_of=None, is_full=False, say=lambda line: None
+        published.home, load(published.path), as_of=None, is_full=False, say=lambda line: None
     )
     assert run.verdict == PUBLISHED
-    with dg.DagsterInstance.from_config(str(small.home.dagster)) as instance:
+    with dg.DagsterInstance.from_config(str(published.home.dagster)) as instance:
         [seen] = instance.get_runs()
         assert seen.tags[assets.REFRESH_TAG] == run.refresh_id
         assert seen.is_success
         latest = instance.get_latest_materialization_event(assets.MARTS_KEY)
         assert latest is not None
+        # No payment leads to the first; the second is a view, which shows by itself what came.
+        for model in ("int_sessions", "stg_payments", "churn_risk"):
+            told = instance.get_latest_materialization_event(dg.AssetKey([MODEL, model]))
+            assert told is not None
+            assert told.asset_materialization is not None
+            assert ("kept" in told.asset_materialization.metadata) == (model != "churn_risk")

@@ -10,6 +10,7 @@ from dbt.cli.main import dbtRunner
 from orchestration import models, settings, warehouse
 from orchestration.settings import Home
 from orchestration.warehouse import Plan
+from tests.refresh.small import parsed_project
 
 
 def test_a_refresh_leaves_out_what_no_changed_feed_leads_to_and_nothing_else(
@@ -60,7 +61,7 @@ def asked(tmp_path: Path, arguments: list[str]) -> set[str]:
     project = str(settings.dbt_project_dir())
     where = ["--project-dir", project, "--profiles-dir", project, "--target-path", str(tmp_path)]
     chosen = arguments[arguments.index("--indirect-selection") :]
-    listed = dbtRunner().invoke(
+    listed = dbtRunner(manifest=parsed_project()).invoke(
         ["ls", "--quiet", "--resource-type", "model", "--output", "name", *where, *chosen]
     )
     assert listed.success, listed.exception

@@ -111,14 +111,19 @@ class Small:
                 raise
         return run
 
-    def build(self, **asked: Any) -> Plan:
-        """Lands what is new and builds the models, past the gate and publishing."""
+    def build(self, only: str = "", **asked: Any) -> Plan:
+        """Lands what is new and builds the models, past the gate and publishing.
+
+        Args:
+            only: The models wanted, as dbt is asked for them, when not all are.
+            asked: What else the refresh is asked for.
+        """
         with self.opened(**asked) as run:
             for feed in run.publisher.feeds:
                 refresh.land(run, feed)
             refresh.has_work(run)
             planned = refresh.prepare_models(run)
-            build(run, is_full=planned.is_full, tests=False)
+            build(run, is_full=planned.is_full, tests=False, only=only)
             run.verdict = reports.PUBLISHED
         return planned
 
@@ -181,10 +186,11 @@ TELL_OF_REFRESHES = (
 OF_ROWS = "feed, is_configured, first_day, last_day, days_covered, days_missing, freshness_days"
 
 
-def build(run: Refresh, *, is_full: bool, tests: bool = True) -> None:
+def build(run: Refresh, *, is_full: bool, tests: bool = True, only: str = "") -> None:
     """Runs dbt in this process and stamps the build."""
     planned = replace(run.planned or Plan(is_full, (), ()), is_full=is_full)
     arguments = models.build_arguments(planned) if tests else _without_tests(planned)
+    arguments += ["--select", only] if only else []
     target = run.home.build / "dbt"
     with run.step("model"):
         is_built = invoke(run.home, arguments, target)
@@ -221,7 +227,7 @@ def invoke(home: Home, arguments: Sequence[str], target: Path) -> bool:
     from dbt_common.events.base_types import BaseEvent
     from dbt_common.events.event_manager import EventManager
 
-    manifest = _manifest()
+    manifest = parsed_project()
     for node in manifest.nodes.values():
         # What the invocation before noted: dbt would take the ephemeral parts for written in.
         if getattr(node, "extra_ctes", None):
@@ -253,7 +259,7 @@ def _nothing(*_: object, **__: object) -> None:
 
 
 @cache
-def _manifest() -> Any:
+def parsed_project() -> Any:
     """The parsed project: parsing takes dbt longer than building a small publisher."""
     from dbt.cli.main import dbtRunner
 

@@ -55,9 +55,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     copy = tmp_path / "dbt_project"
     shutil.copytree(settings.dbt_project_dir(), copy, ignore=shutil.ignore_patterns("target"))
     monkeypatch.setattr(settings, "dbt_project_dir", lambda: copy)
-    small_publisher._manifest.cache_clear()
+    small_publisher.parsed_project.cache_clear()
     yield copy
-    small_publisher._manifest.cache_clear()
+    small_publisher.parsed_project.cache_clear()
 
 
 def test_a_metric_more_is_two_files_and_nothing_else(project: Path, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_metric_more_is_two_files_and_nothing_else(project: Path, tmp_path: Pa
     publisher.add(
         "events", *(page_view(f"{n}", "v", f"{d}T1{n}:00:00Z") for n, d in enumerate(days))
     )
-    publisher.build()
+    publisher.build("+metrics +metric_values +goal_progress")
     with warehouse.connect(publisher.home, read_only=True) as connection:
         assert connection.execute(
             "select label, unit, feeds from marts.metrics where metric = 'page_view_points'"
