@@ -21,6 +21,7 @@ from orchestration.errors import ConfigurationError, RefusedError
 from orchestration.landing import Landed
 from orchestration.publisher import FeedConfig
 from orchestration.settings import Home
+from orchestration.sources import files
 
 NOW = dt.datetime(2024, 6, 1)
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -193,6 +194,15 @@ def test_landing_the_same_file_twice_lands_nothing(site: Site) -> None:
     # Neither does a copy of it under another name.
     site.write("copy.csv", "content_id\na\n")
     assert site.land("content", "*.csv").new == ()
+
+
+def test_a_file_that_several_patterns_name_is_found_once(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv", "folder.csv/c.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    patterns = (f"{tmp_path}/*.csv", f"{tmp_path}/./b.csv", f"{tmp_path}//**/*.csv")
+    named = ("a.csv", "b.csv", "folder.csv/c.csv")
+    assert sorted(files.find(patterns)) == [tmp_path / name for name in named]
 
 
 def test_a_file_that_grew_is_a_new_batch(site: Site) -> None:
