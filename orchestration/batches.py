@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -360,7 +360,7 @@ def _members(path: Path) -> tuple[frozenset[str], list[Manifest]]:
     """What an archive's list names as replaced, and its batches."""
     listed = json.loads(path.read_text("utf-8"))
     archive = Archive(path.parent.name, _parts(listed["parts"]))
-    members = [replace(Manifest.from_stated(each), archive=archive) for each in listed["batches"]]
+    members = [Manifest.from_stated({**each, "archive": archive}) for each in listed["batches"]]
     return frozenset(listed["replaces"]), members
 
 
