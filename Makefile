@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SYNC := $(BIN)/uv pip sync --quiet --require-hashes --only-binary :all: --compile-bytecode
 INSTALL := $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: demo test lint ui docs lock clean
+.PHONY: demo test lint lint-sql lint-python ui docs lock clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/arvo demo
@@ -24,8 +24,13 @@ test: $(VENV)/.dev lint
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MAKE) --no-print-directory -j2 lint-sql lint-python
+
+lint-sql:
+	$(BIN)/sqlfluff lint --processes 1 --disable-progress-bar dbt_project/models dbt_project/tests
+
+lint-python:
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
 	$(BIN)/dagster definitions validate -w workspace.yaml --log-level warning
 
 # Exact versions with hashes and no index addresses: a company's mirror serves as well.

@@ -18,9 +18,14 @@ __all__ = ["small"]
 
 @pytest.fixture
 def definitions(small: Small, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
+    return definitions_of(small, monkeypatch)
+
+
+def definitions_of(publisher: Small, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
+    """What Dagster loads for a publisher."""
     for name in ("ARVO_PUBLISHER", "ARVO_HOME", "DAGSTER_HOME"):
         monkeypatch.setenv(name, "")
-    running.prepare(small.home, load(small.path))
+    running.prepare(publisher.home, load(publisher.path))
     return defs()
 
 
@@ -71,19 +76,19 @@ def test_the_sensor_asks_for_a_refresh_once_for_every_change(
 
 
 def test_neither_a_part_of_the_models_nor_unbuilt_batches_can_be_published(
-    definitions: dg.Definitions, small: Small
+    published: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert small.refresh(tests=False).verdict == PUBLISHED
-    small.add("events", page_view("e9", "v1", "2024-03-03T10:00:00Z"))
-    with small.opened() as run:
+    definitions = definitions_of(published, monkeypatch)
+    published.add("events", page_view("e9", "v1", "2024-03-03T10:00:00Z"))
+    with published.opened() as run:
         refresh.land(run, "events")
-    before = sorted(small.home.published.iterdir())
+    before = sorted(published.home.published.iterdir())
     job = definitions.resolve_job_def(JOB)
     parts = ([dg.AssetKey([MODEL, "customers"])], [assets.CANDIDATE_KEY, assets.MARTS_KEY])
     for selection in parts:
         done = job.execute_in_process(asset_selection=selection, raise_on_error=False)
         assert not done.success
-    assert sorted(small.home.published.iterdir()) == before
+    assert sorted(published.home.published.iterdir()) == before
 
 
 def test_a_run_of_the_command_is_seen_in_dagsters_history(published: Small) -> None:
