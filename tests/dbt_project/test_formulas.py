@@ -62,6 +62,7 @@ WITH_FORMULAS = {
     "int_sessions",
     "int_social_losses",
     "int_subscriber_use",
+    "int_visitor_accounts",
     "int_visitor_days",
     "int_visitor_owners",
     "int_visitor_value_days",

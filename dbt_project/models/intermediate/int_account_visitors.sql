@@ -16,7 +16,9 @@ final as (
 
     select
         visitor_id,
-        customer_id as account_id
+        visitor_key,
+        customer_id as account_id,
+        customer_key as account_key
     from identity
     where account_count = 1
 

@@ -92,8 +92,8 @@ beginnings as (
 
     select
         account_id as customer_id,
-        day
-    from visitor_days
+        first_day as day
+    from {{ ref('int_visitor_accounts') }}
     where account_id is not null
 
 ),
@@ -104,6 +104,7 @@ known as (
 
     select
         customer_id,
+        {{ surrogate_key('customer_id') }} as customer_key,
         min(day) as known_day
     from beginnings
     group by customer_id
@@ -115,23 +116,24 @@ active as (
     -- Of accounts only. A day is a bit of its window: days are counted without a pass
     -- over each of them first.
     select
-        coalesce(visitor_days.account_id, account_visitors.account_id) as customer_id,
+        coalesce(visitor_days.account_key, account_visitors.account_key)
+            as customer_key,
         visitor_days.window_number,
         cast(
             bit_count(bit_or(cast(power(2, visitor_days.window_day) as bigint)))
             as integer
         ) as active_days,
-        bool_or(visitor_days.account_id is not null) as has_logged_in,
+        bool_or(visitor_days.account_key is not null) as has_logged_in,
         min(visitor_days.device) as first_device,
         max(visitor_days.device) as last_device
     from visitor_days
     left join account_visitors
-        on visitor_days.visitor_id = account_visitors.visitor_id
+        on visitor_days.visitor_key = account_visitors.visitor_key
     where
         visitor_days.window_number <= {{ block_count + 1 }}
-        and coalesce(visitor_days.account_id, account_visitors.account_id) is not null
+        and coalesce(visitor_days.account_key, account_visitors.account_key) is not null
     group by
-        coalesce(visitor_days.account_id, account_visitors.account_id),
+        coalesce(visitor_days.account_key, account_visitors.account_key),
         visitor_days.window_number
 
 ),
@@ -139,7 +141,8 @@ active as (
 acted as (
 
     select
-        coalesce(actions.account_id, account_visitors.account_id) as customer_id,
+        {{ surrogate_key('coalesce(actions.account_id, account_visitors.account_id)') }}
+            as customer_key,
         actions.window_number,
         bool_or(actions.event_type in ('share', 'comment')) as has_shared_or_commented,
         bool_or(actions.event_type = 'paywall') as has_met_paywall,
@@ -245,7 +248,7 @@ final as (
         end as prior_activity,
         case
             when not blocks.has_prior then null
-            when prior_active.customer_id is null then '(not seen)'
+            when prior_active.customer_key is null then '(not seen)'
             when prior_active.first_device < prior_active.last_device then '(several)'
             else coalesce(prior_active.first_device, '(unknown)')
         end as prior_device
@@ -255,19 +258,19 @@ final as (
     left join first_purchases on known.customer_id = first_purchases.customer_id
     left join active
         on
-            known.customer_id = active.customer_id
+            known.customer_key = active.customer_key
             and blocks.number + 1 = active.window_number
     left join acted
         on
-            known.customer_id = acted.customer_id
+            known.customer_key = acted.customer_key
             and blocks.number + 1 = acted.window_number
     left join active as prior_active
         on
-            known.customer_id = prior_active.customer_id
+            known.customer_key = prior_active.customer_key
             and blocks.number + 2 = prior_active.window_number
     left join acted as prior_acted
         on
-            known.customer_id = prior_acted.customer_id
+            known.customer_key = prior_acted.customer_key
             and blocks.number + 2 = prior_acted.window_number
     where first_purchases.day is null or first_purchases.day >= blocks.start_day
 

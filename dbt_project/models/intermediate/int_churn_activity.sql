@@ -17,6 +17,7 @@ subscribers as (
     -- A number is grouped by in a third of the time and room that a pseudonym takes.
     select
         account_id as customer_id,
+        {{ surrogate_key('account_id') }} as customer_key,
         row_number() over (order by account_id) as subscriber
     from {{ ref('stg_subscriptions') }}
     where status in ('active', 'past_due')
@@ -76,7 +77,7 @@ days_logged_in as (
         daily_visitors.day,
         sum(daily_visitors.engaged_seconds) as engaged_seconds
     from daily_visitors
-    inner join subscribers on daily_visitors.account_id = subscribers.customer_id
+    inner join subscribers on daily_visitors.account_key = subscribers.customer_key
     group by subscribers.subscriber, daily_visitors.day
 
 ),
@@ -92,9 +93,9 @@ days_logged_out as (
         owners.shared_from_day,
         sum(daily_visitors.engaged_seconds) as engaged_seconds
     from daily_visitors
-    inner join owners on daily_visitors.visitor_id = owners.visitor_id
-    inner join subscribers on owners.customer_id = subscribers.customer_id
-    where daily_visitors.account_id is null
+    inner join owners on daily_visitors.visitor_key = owners.visitor_key
+    inner join subscribers on owners.customer_key = subscribers.customer_key
+    where daily_visitors.account_key is null
     group by
         subscribers.subscriber,
         daily_visitors.day,
@@ -179,7 +180,22 @@ by_day as (
         windows.number,
         windows.is_last,
         by_window.subscriber,
-        by_window.day,
+        by_window.day_count,
+        by_window.engaged_seconds
+    from by_window
+    inner join windows
+        on
+            by_window.anchor = windows.anchor
+            and by_window.window_number = windows.window_number
+    where by_window.owned_from_day is null
+
+    union all
+
+    select
+        windows.anchor,
+        windows.number,
+        windows.is_last,
+        by_window.subscriber,
         -- The same day on two devices is one.
         max(by_window.day_count) as day_count,
         sum(by_window.engaged_seconds) as engaged_seconds
@@ -189,13 +205,10 @@ by_day as (
             by_window.anchor = windows.anchor
             and by_window.window_number = windows.window_number
     where
-        by_window.owned_from_day is null
-        or (
-            by_window.owned_from_day <= windows.moment_day
-            and (
-                by_window.shared_from_day is null
-                or by_window.shared_from_day > windows.moment_day
-            )
+        by_window.owned_from_day <= windows.moment_day
+        and (
+            by_window.shared_from_day is null
+            or by_window.shared_from_day > windows.moment_day
         )
     group by
         windows.anchor,

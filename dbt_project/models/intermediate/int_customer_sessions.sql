@@ -26,15 +26,15 @@ final as (
     -- A session in which somebody logs in is his, from its first page on.
     select
         coalesce(
-            sessions.account_id, account_visitors.account_id, sessions.visitor_id
-        ) as customer_id,
+            sessions.account_key, account_visitors.account_key, sessions.visitor_key
+        ) as customer_key,
         sessions.day,
         sessions.started_at,
         sessions.channel,
         sessions.country
     from sessions
     left join account_visitors
-        on sessions.visitor_id = account_visitors.visitor_id
+        on sessions.visitor_key = account_visitors.visitor_key
     inner join refresh on sessions.day <= refresh.as_of_day
 
 )

@@ -12,33 +12,67 @@ account_visitors as (
 
 ),
 
+visitor_accounts as (
+
+    select * from {{ ref('int_visitor_accounts') }}
+
+),
+
 refresh as (
 
     select * from {{ source('run', 'refresh') }}
 
 ),
 
-final as (
+customers as (
+
+    select
+        visitor_key as customer_key,
+        visitor_id as customer_id
+    from visitor_accounts
+
+    union
+
+    select
+        account_key as customer_key,
+        account_id as customer_id
+    from visitor_accounts
+    where account_id is not null
+
+),
+
+summed as (
 
     select
         coalesce(
-            visitor_value.account_id,
-            account_visitors.account_id,
-            visitor_value.visitor_id
-        ) as customer_id,
+            visitor_value.account_key,
+            account_visitors.account_key,
+            visitor_value.visitor_key
+        ) as customer_key,
         {{ month_of('visitor_value.day') }} as month,
         cast(sum(visitor_value.visitor_value) as decimal(18, 4)) as visitor_value
     from visitor_value
     left join account_visitors
-        on visitor_value.visitor_id = account_visitors.visitor_id
+        on visitor_value.visitor_key = account_visitors.visitor_key
     inner join refresh on visitor_value.day <= refresh.as_of_day
     group by
         coalesce(
-            visitor_value.account_id,
-            account_visitors.account_id,
-            visitor_value.visitor_id
+            visitor_value.account_key,
+            account_visitors.account_key,
+            visitor_value.visitor_key
         ),
         {{ month_of('visitor_value.day') }}
+
+),
+
+final as (
+
+    select
+        customers.customer_id,
+        summed.month,
+        summed.visitor_value
+    from summed
+    inner join customers on summed.customer_key = customers.customer_key
 
 )
 

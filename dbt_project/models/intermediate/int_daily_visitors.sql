@@ -22,13 +22,14 @@ final as (
         day,
         visitor_id,
         account_id,
-        cast(sum(event_count) as bigint) as event_count,
+        visitor_key,
+        account_key,
         cast(sum(page_views) as bigint) as page_views,
         cast(sum(engaged_seconds) as decimal(18, 3)) as engaged_seconds,
         min(first_at) as first_at,
         max(last_at) as last_at
     from visitor_days
-    group by day, visitor_id, account_id
+    group by day, visitor_id, account_id, visitor_key, account_key
 
 )
 

@@ -1,36 +1,35 @@
 with
 
-pairs as (
+visitor_accounts as (
 
-    select distinct
-        daily_visitors.visitor_id,
-        daily_visitors.account_id
-    from {{ ref('int_daily_visitors') }} as daily_visitors
-    inner join {{ source('run', 'refresh') }} as refresh
-        on daily_visitors.day <= refresh.as_of_day
+    select * from {{ ref('int_visitor_accounts') }}
 
 ),
 
 visitors as (
 
     select
-        visitor_id,
-        count(account_id) as account_count,
-        min(account_id) as account_id
-    from pairs
-    group by visitor_id
+        visitor_key,
+        min(visitor_id) as visitor_id,
+        count(account_key) as account_count,
+        min(account_id) as account_id,
+        min(account_key) as account_key
+    from visitor_accounts
+    group by visitor_key
 
 ),
 
 final as (
 
+    -- Seen with two accounts or more, a device keeps its logged-out events to itself.
     select
         visitor_id,
+        visitor_key,
         account_count,
         account_count > 1 as is_shared_device,
-        -- Seen with two accounts or more, a device keeps its logged-out events to
-        -- itself.
-        case when account_count = 1 then account_id else visitor_id end as customer_id
+        case when account_count = 1 then account_id else visitor_id end as customer_id,
+        case when account_count = 1 then account_key else visitor_key end
+            as customer_key
     from visitors
 
 )

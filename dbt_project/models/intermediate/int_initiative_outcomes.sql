@@ -21,15 +21,21 @@ refresh as (
 
 members as (
 
-    select * from {{ ref('assign_initiatives') }}
+    -- Who is on both lists is treated.
+    select
+        initiative_id,
+        {{ surrogate_key('customer_id') }} as customer_key,
+        bool_or(arm = 'treated') as is_treated
+    from {{ ref('assign_initiatives') }}
     where customer_id is not null
+    group by initiative_id, {{ surrogate_key('customer_id') }}
 
 ),
 
 customers as (
 
     select
-        customer_id,
+        {{ surrogate_key('customer_id') }} as customer_key,
         coalesce(registered_at, first_seen_at) as known_at
     from {{ ref('customers') }}
     where kind = 'account'
@@ -38,7 +44,10 @@ customers as (
 
 subscriptions as (
 
-    select * from {{ ref('stg_subscriptions') }}
+    select
+        *,
+        {{ surrogate_key('account_id') }} as customer_key
+    from {{ ref('stg_subscriptions') }}
     where status in ('active', 'past_due') and amount > 0
 
 ),
@@ -53,7 +62,7 @@ customer_days as (
 
     select customer_days.*
     from {{ ref('int_customer_days') }} as customer_days
-    inner join customers on customer_days.customer_id = customers.customer_id
+    inner join customers on customer_days.customer_key = customers.customer_key
     -- A view over all days: read only where somebody asks.
     where exists (select 1 from initiatives)
 
@@ -134,7 +143,10 @@ dated as (
 
 periods as (
 
+    -- The millions of outcomes carry the number of theirs.
     select
+        row_number() over (order by dated.initiative_id, dated.period)
+            as period_number,
         dated.*,
         {{ start_of_day('dated.first_day', 'refresh.time_zone') }} as start_at,
         {{ start_of_day('dated.next_day', 'refresh.time_zone') }} as end_at,
@@ -149,9 +161,8 @@ periods as (
 paying as (
 
     select distinct
-        periods.initiative_id,
-        periods.period,
-        subscriptions.account_id as customer_id
+        periods.period_number,
+        subscriptions.customer_key
     from periods
     inner join subscriptions
         on {{ is_paid_at('subscriptions', 'periods.start_at', 'periods.grace_days') }}
@@ -162,9 +173,8 @@ paying as (
 still_paying as (
 
     select distinct
-        periods.initiative_id,
-        periods.period,
-        subscriptions.account_id as customer_id
+        periods.period_number,
+        subscriptions.customer_key
     from periods
     inner join subscriptions
         on {{ is_paid_at('subscriptions', 'periods.end_at', 'periods.grace_days') }}
@@ -175,118 +185,114 @@ still_paying as (
 known as (
 
     select
-        periods.initiative_id,
-        periods.period,
-        periods.outcome,
-        customers.customer_id
+        periods.period_number,
+        customers.customer_key
     from periods
     inner join customers on coalesce(customers.known_at < periods.start_at, true)
     where periods.outcome <> 'retained'
 
 ),
 
-did as (
+read_days as (
 
     select
-        periods.initiative_id,
-        periods.period,
-        customer_days.customer_id,
-        case
-            when periods.outcome = 'active' then 1
-            when periods.outcome = 'active_days' then count(*)
-            else sum(customer_days.page_views)
-        end as value
+        periods.period_number,
+        customer_days.customer_key,
+        count(*) as active_days,
+        sum(customer_days.page_views) as page_views
     from periods
     inner join customer_days
         on
             periods.outcome in ('active', 'active_days', 'page_views')
             and periods.first_day <= customer_days.day
             and periods.next_day > customer_days.day
-    group by
-        periods.initiative_id,
-        periods.period,
-        periods.outcome,
-        customer_days.customer_id
+    group by periods.period_number, customer_days.customer_key
 
-    union all
+),
+
+paid as (
 
     select
-        periods.initiative_id,
-        periods.period,
-        payments.customer_id,
-        case
-            when periods.outcome = 'revenue' then sum(payments.amount)
-            else count(*) filter (where payments.kind = 'purchase')
-        end as value
+        periods.period_number,
+        {{ surrogate_key('payments.customer_id') }} as customer_key,
+        sum(payments.amount) as revenue,
+        count(*) filter (where payments.kind = 'purchase') as purchases
     from periods
     inner join payments
         on
             periods.outcome in ('revenue', 'purchases')
             and periods.first_day <= payments.day
             and periods.next_day > payments.day
-    group by
-        periods.initiative_id,
-        periods.period,
-        periods.outcome,
-        payments.customer_id
+    group by periods.period_number, {{ surrogate_key('payments.customer_id') }}
+
+),
+
+did as (
+
+    select
+        read_days.period_number,
+        read_days.customer_key,
+        case
+            when periods.outcome = 'active' then 1
+            when periods.outcome = 'active_days' then read_days.active_days
+            else read_days.page_views
+        end as value
+    from read_days
+    inner join periods on read_days.period_number = periods.period_number
+
+    union all
+
+    select
+        paid.period_number,
+        paid.customer_key,
+        case when periods.outcome = 'revenue' then paid.revenue else paid.purchases end
+            as value
+    from paid
+    inner join periods on paid.period_number = periods.period_number
 
 ),
 
 outcomes as (
 
     select
-        paying.initiative_id,
-        paying.period,
-        paying.customer_id,
-        case when still_paying.customer_id is not null then 1 else 0 end as value
+        paying.period_number,
+        paying.customer_key,
+        case when still_paying.customer_key is not null then 1 else 0 end as value
     from paying
     left join still_paying
         on
-            paying.initiative_id = still_paying.initiative_id
-            and paying.period = still_paying.period
-            and paying.customer_id = still_paying.customer_id
+            paying.period_number = still_paying.period_number
+            and paying.customer_key = still_paying.customer_key
 
     union all
 
     select
-        known.initiative_id,
-        known.period,
-        known.customer_id,
+        known.period_number,
+        known.customer_key,
         coalesce(did.value, 0) as value
     from known
     left join did
         on
-            known.initiative_id = did.initiative_id
-            and known.period = did.period
-            and known.customer_id = did.customer_id
+            known.period_number = did.period_number
+            and known.customer_key = did.customer_key
 
 ),
 
 final as (
 
     select
-        outcomes.initiative_id,
-        outcomes.period,
-        {{ number_of('outcomes.customer_id') }} as customer,
-        coalesce(treated.arm = 'treated', false) as is_treated,
+        periods.initiative_id,
+        periods.period,
+        {{ number_of('outcomes.customer_key') }} as customer,
+        coalesce(members.is_treated, false) as is_treated,
         cast(outcomes.value as double) as value
     from outcomes
-    inner join initiatives on outcomes.initiative_id = initiatives.initiative_id
-    left join members as treated
+    inner join periods on outcomes.period_number = periods.period_number
+    left join members
         on
-            outcomes.initiative_id = treated.initiative_id
-            and outcomes.customer_id = treated.customer_id
-            and treated.arm = 'treated'
-    left join members as control
-        on
-            outcomes.initiative_id = control.initiative_id
-            and outcomes.customer_id = control.customer_id
-            and control.arm = 'control'
-    -- Who is on both lists is treated.
-    where
-        treated.customer_id is not null
-        or initiatives.control_rule = 'others'
-        or control.customer_id is not null
+            periods.initiative_id = members.initiative_id
+            and outcomes.customer_key = members.customer_key
+    where members.customer_key is not null or periods.control_rule = 'others'
 
 )
 

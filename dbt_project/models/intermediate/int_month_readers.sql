@@ -44,7 +44,7 @@ month_ends as (
 final as (
 
     select
-        customer_days.customer_id,
+        customer_days.customer_key,
         month_ends.month,
         count(*) as active_days,
         cast(sum(customer_days.page_views) as bigint) as page_views,
@@ -54,7 +54,7 @@ final as (
         on
             customer_days.day <= month_ends.day
             and customer_days.day > {{ add_days('month_ends.day', -30) }}
-    group by customer_days.customer_id, month_ends.month, month_ends.day
+    group by customer_days.customer_key, month_ends.month, month_ends.day
 
 )
 

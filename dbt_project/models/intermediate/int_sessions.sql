@@ -116,7 +116,11 @@ sessions as (
 
 final as (
 
-    select * from sessions
+    select
+        *,
+        {{ surrogate_key('visitor_id') }} as visitor_key,
+        {{ surrogate_key('account_id') }} as account_key
+    from sessions
     where day in ({{ days_at_hand(-1, 2) }})
 
 )

@@ -66,12 +66,12 @@ final as (
         paying.segment_type,
         paying.segment,
         count(*) as paying_customers,
-        count(readers.customer_id) as active_customers
+        count(readers.customer_key) as active_customers
     from paying
     inner join known on paying.month = known.month
     left join readers
         on
-            paying.customer_id = readers.customer_id
+            {{ surrogate_key('paying.customer_id') }} = readers.customer_key
             and paying.month = readers.month
     group by paying.month, paying.segment_type, paying.segment
 

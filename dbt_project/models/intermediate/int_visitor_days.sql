@@ -95,6 +95,8 @@ final as (
         day,
         visitor_id,
         account_id,
+        {{ surrogate_key('visitor_id') }} as visitor_key,
+        {{ surrogate_key('account_id') }} as account_key,
         device,
         placement,
         cast(sum(event_count) as bigint) as event_count,

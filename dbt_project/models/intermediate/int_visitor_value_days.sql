@@ -36,6 +36,8 @@ matched as (
         bills.revenue,
         visitor_days.visitor_id,
         visitor_days.account_id,
+        visitor_days.visitor_key,
+        visitor_days.account_key,
         visitor_days.page_views,
         sum(visitor_days.page_views) over bill as billed_page_views,
         sum(visitor_days.page_views) over (
@@ -66,6 +68,8 @@ allocated as (
         day,
         visitor_id,
         account_id,
+        visitor_key,
+        account_key,
         cast(
             round(
                 cast(revenue as double) * running_page_views / billed_page_views, 4
@@ -88,9 +92,11 @@ final as (
         day,
         visitor_id,
         account_id,
+        visitor_key,
+        account_key,
         cast(sum(visitor_value) as decimal(18, 4)) as visitor_value
     from allocated
-    group by day, visitor_id, account_id
+    group by day, visitor_id, account_id, visitor_key, account_key
 
 )
 

@@ -2,7 +2,11 @@ with
 
 customers as (
 
-    select * from {{ ref('customers') }}
+    select
+        customer_id,
+        {{ surrogate_key('customer_id') }} as customer_key,
+        last_seen_day
+    from {{ ref('customers') }}
 
 ),
 
@@ -45,7 +49,7 @@ aged_days as (
 windows as (
 
     select
-        customer_id,
+        customer_key,
         count(*) filter (where age_days < 30) as active_days_30d,
         count(*) filter (where age_days >= 30 and age_days < 60)
             as active_days_prior_30d,
@@ -53,20 +57,20 @@ windows as (
         coalesce(sum(engaged_seconds) filter (where age_days < 30), 0)
             as engaged_seconds_30d
     from aged_days
-    group by customer_id
+    group by customer_key
 
 ),
 
 sessions as (
 
     select
-        customer_sessions.customer_id,
+        customer_sessions.customer_key,
         count(*) as sessions_30d
     from {{ ref('int_customer_sessions') }} as customer_sessions
     cross join refresh
     where
         customer_sessions.day > {{ add_days('refresh.as_of_day', -30) }}
-    group by customer_sessions.customer_id
+    group by customer_sessions.customer_key
 
 ),
 
@@ -103,8 +107,8 @@ measured as (
     cross join feeds
     cross join measuring
     cross join caps
-    left join windows on customers.customer_id = windows.customer_id
-    left join sessions on customers.customer_id = sessions.customer_id
+    left join windows on customers.customer_key = windows.customer_key
+    left join sessions on customers.customer_key = sessions.customer_key
 
 ),
 

@@ -33,13 +33,13 @@ summed as (
             sum(visitor_days.page_views)
             filter (
                 where visitor_days.account_id is not null
-                or account_visitors.account_id is not null
+                or account_visitors.account_key is not null
             ),
             0
         ) as stitched_page_views
     from visitor_days
     left join account_visitors
-        on visitor_days.visitor_id = account_visitors.visitor_id
+        on visitor_days.visitor_key = account_visitors.visitor_key
     inner join refresh on visitor_days.day <= refresh.as_of_day
     where visitor_days.page_views > 0
     group by visitor_days.day, coalesce(visitor_days.device, '(unknown)')
