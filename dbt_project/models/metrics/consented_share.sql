@@ -22,12 +22,14 @@ decisions as (
 
 changes as (
 
+    -- By the day: each month adds up all that came before it.
     select
         purpose,
         day,
-        is_granted - coalesce(was_granted, 0) as granted,
-        case when was_granted is null then 1 else 0 end as decided
+        sum(is_granted - coalesce(was_granted, 0)) as granted,
+        sum(case when was_granted is null then 1 else 0 end) as decided
     from decisions
+    group by purpose, day
 
 ),
 
