@@ -124,7 +124,8 @@ def score(own: Columns, rates: Mapping[str, Fit], names: Sequence[str]) -> Fit:
     customers, churned = own["customers"], own["churned"]
     if not customers.sum():
         return rates[EVERYBODY]
-    by_plan = np.array([rates[str(plan)][INTERCEPT] for plan in own["plan"]])
+    log_odds = {plan: rate[INTERCEPT] for plan, rate in rates.items()}
+    by_plan = np.array([log_odds[plan] for plan in own["plan"]])
     values = {PLAN: by_plan} | {name: own[name] for name in names}
     # Each fit of `_recalibrated` leaves a fifth of the customers out and needs enough, too.
     parts = [own["fold"] != fold for fold in range(FOLDS)]
@@ -151,7 +152,7 @@ def _recalibrated(fitted: Score, matrix: Array, own: Columns) -> Score:
         out = own["fold"] == fold
         if not out.any():
             continue
-        others = logistic.fit(names, matrix[~out], churned[~out], customers[~out])
+        others = logistic.fit(names, matrix[~out], churned[~out], customers[~out], fitted)
         chance[out] = logistic.probability(others, matrix[out])
     intercept, slope, is_line = logistic.calibration_line(
         np.clip(chance, 1e-9, 1 - 1e-9), churned, customers

@@ -48,7 +48,11 @@ class Score(Fit):
 
 
 def fit(
-    names: Sequence[str], covariates: ArrayLike, churned: ArrayLike, count: ArrayLike = 1.0
+    names: Sequence[str],
+    covariates: ArrayLike,
+    churned: ArrayLike,
+    count: ArrayLike = 1.0,
+    start: Score | None = None,
 ) -> Score:
     """Penalised maximum likelihood of the log-odds of churn, by Newton's method.
 
@@ -64,6 +68,8 @@ def fit(
         covariates: Values, shape (m, k): a row a customer, or a distinct combination.
         churned: Customers of the row that churned, shape (m,).
         count: Customers of the row, shape (m,).
+        start: A score of the same covariates, from which the search sets out: that of nearly the
+            same customers halves the time. There is one maximum, wherever it begins.
 
     Returns:
         Method "logistic", log-likelihood without the penalty, n in customers; a covariate that
@@ -93,7 +99,12 @@ def fit(
         reason = f"{rarer:g} churned or stayed where {needed} are needed"
         return _base_rate(names, means, deviations, float(lost.sum()), n, reason)
     z = (x[:, varies] - means[varies]) / deviations[varies]
-    found = _newton(np.column_stack([np.ones(len(z)), z]), lost, customers, PRIOR_DEVIATION**-2)
+    design = np.column_stack([np.ones(len(z)), z])
+    begin = None
+    if start is not None:
+        slopes = start.coefficients[varies]
+        begin = np.array([start[INTERCEPT] + slopes @ means[varies], *slopes * deviations[varies]])
+    found = _newton(design, lost, customers, PRIOR_DEVIATION**-2, begin)
     if found is None:
         reason = "the likelihood has no maximum"
         return _base_rate(names, means, deviations, float(lost.sum()), n, reason)
@@ -113,41 +124,49 @@ def _matrix(names: Sequence[str], covariates: ArrayLike) -> Array:
 
 
 def _newton(
-    design: Array, events: Array, count: Array, penalty: float
+    design: Array, events: Array, count: Array, penalty: float, start: Array | None = None
 ) -> tuple[Array, Array, float] | None:
     """Coefficients, their covariance and the log-likelihood; None without a maximum.
 
-    The first column of the design is not penalised.
+    The first column of the design is not penalised. Without a start the search begins where
+    everybody has the same odds.
     """
     ridge = np.diag([0.0, *[penalty] * (design.shape[1] - 1)])
-    share = events.sum() / count.sum()
-    beta = np.zeros(design.shape[1])
-    beta[0] = logit(share)
-    value = _penalised(design, events, count, ridge, beta)
+    beta = start
+    if beta is None:
+        beta = np.zeros(design.shape[1])
+        beta[0] = logit(events.sum() / count.sum())
+    odds = design @ beta
+    value = _log_likelihood(odds, events, count) - beta @ ridge @ beta / 2
     for _ in range(STEPS):
-        p = expit(design @ beta)
+        p = expit(odds)
         gradient = design.T @ (events - count * p) - ridge @ beta
-        information = (design.T * (count * p * (1 - p))) @ design + ridge
+        # A product of a matrix with itself: half the work of one with another.
+        scaled = design * np.sqrt(count * p * (1 - p))[:, None]
+        information = scaled.T @ scaled + ridge
         try:
             step = np.linalg.solve(information, gradient)
         except np.linalg.LinAlgError:
             return None
         if gradient @ step < 1e-10:
-            loss = _penalised(design, events, count, 0 * ridge, beta)
+            loss = _log_likelihood(odds, events, count)
             return beta + step, np.linalg.inv(information), loss
         # The log-likelihood is concave: some part of the step always climbs.
         for _ in range(30):
-            reached = _penalised(design, events, count, ridge, beta + step)
-            if reached >= value - 1e-12 * abs(value):
+            reached = beta + step
+            odds = design @ reached
+            climbed = _log_likelihood(odds, events, count) - reached @ ridge @ reached / 2
+            if climbed >= value - 1e-12 * abs(value):
                 break
             step = step / 2
-        beta, value = beta + step, reached
+        beta, value = reached, climbed
     return None
 
 
-def _penalised(design: Array, events: Array, count: Array, ridge: Array, beta: Array) -> float:
-    odds = design @ beta
-    return float(events @ odds - count @ np.logaddexp(0, odds) - beta @ ridge @ beta / 2)
+def _log_likelihood(odds: Array, events: Array, count: Array) -> float:
+    # log(1 + exp(odds)), by two functions that numpy runs on several numbers at a time.
+    staying = np.maximum(odds, 0) + np.log1p(np.exp(-np.abs(odds)))
+    return float(events @ odds - count @ staying)
 
 
 def _in_own_units(
