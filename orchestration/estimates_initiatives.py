@@ -10,7 +10,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -193,24 +192,25 @@ def effects(outcomes: duckdb.DuckDBPyRelation) -> pa.Table:
         outcomes: initiative_id, customer (a number), period, is_treated and value, one row for each
             customer and period.
     """
-    columns = ordered(outcomes)
-    return table(EFFECT_COLUMNS, list(_effects(columns)))
+    names = outcomes.project("initiative_id").distinct().fetchall()
+    return table(EFFECT_COLUMNS, [_effect(outcomes, name) for [name] in sorted(names)])
 
 
-def _effects(columns: Mapping[str, np.ndarray[Any, Any]]) -> Iterator[tuple[object, ...]]:
-    for name in sorted(set(columns["initiative_id"])):
-        own = columns["initiative_id"] == name
-        # Numbered anew: a digest of eight bytes is more than a float can hold.
-        _, customer = np.unique(columns["customer"][own], return_inverse=True)
-        found = estimate(
-            Outcomes(
-                customer.astype(np.int64),
-                columns["period"][own].astype(np.int64),
-                columns["is_treated"][own].astype(np.bool_),
-                columns["value"][own].astype(np.float64),
-            )
+def _effect(outcomes: duckdb.DuckDBPyRelation, initiative: str) -> tuple[object, ...]:
+    # One at a time: to sort the rows of all and pick them by name takes longer than the estimate.
+    own = outcomes.filter(f"initiative_id = {literal(initiative)}")
+    columns = ordered(own.project("period, customer, is_treated, value"))
+    # Numbered anew: a digest of eight bytes is more than a float can hold.
+    _, customer = np.unique(columns["customer"], return_inverse=True)
+    found = estimate(
+        Outcomes(
+            customer.astype(np.int64),
+            columns["period"].astype(np.int64),
+            columns["is_treated"].astype(np.bool_),
+            columns["value"].astype(np.float64),
         )
-        yield str(name), *_row(found)
+    )
+    return initiative, *_row(found)
 
 
 def _row(found: Effect) -> tuple[object, ...]:

@@ -30,7 +30,7 @@ class Outcomes:
     """Outcomes of customers by period, an element of each array for each customer and period.
 
     Attributes:
-        customer: Number of the customer; the same in all his periods.
+        customer: Number of the customer, counted from 0; the same in all his periods.
         period: Number of the period: below 0 before the start, from 0 on after it.
         is_treated: Whether the customer is treated.
         value: The outcome.
@@ -143,21 +143,23 @@ def contrast(outcomes: Outcomes, weights: Mapping[int, float]) -> Contrast:
         outcomes: The outcomes; each period weighed must have some of both groups.
         weights: Weight of a period's gap, by the period's number; others do not count.
     """
-    counted = np.isin(outcomes.period, list(weights))
+    periods = np.array(sorted(weights))
+    of_period = np.array([weights[int(when)] for when in periods])
+    counted = np.isin(outcomes.period, periods)
     values = outcomes.value[counted]
-    periods, place = np.unique(outcomes.period[counted], return_inverse=True)
+    place = np.searchsorted(periods, outcomes.period[counted])
     is_treated = outcomes.is_treated[counted]
     cell = 2 * place + is_treated
     counts = np.bincount(cell)
     means = np.bincount(cell, values) / counts
-    own = np.array([weights[int(p)] for p in outcomes.period[counted]])
+    own = of_period[place]
     weight = np.where(is_treated, own, -own) / counts[cell]
-    _, customer = np.unique(outcomes.customer[counted], return_inverse=True)
+    customer = outcomes.customer[counted]
     scores = np.bincount(customer, weight * (values - means[cell]))
-    clusters = len(scores)
+    clusters = _different(customer)
     # From the means: two groups that are alike differ by nothing, and not by a rounding of it.
     gaps = means[1::2] - means[::2]
-    value = float(sum(weights[int(when)] * gap for when, gap in zip(periods, gaps, strict=True)))
+    value = float(sum(of_period * gaps))
     if clusters < 2:
         return Contrast(value)
     error = math.sqrt(float(np.sum(scores**2)) * clusters / (clusters - 1))
@@ -183,9 +185,14 @@ def _of_both(outcomes: Outcomes) -> Outcomes:
 def _customers(outcomes: Outcomes) -> tuple[int, int]:
     """How many customers are treated, and how many are in the control."""
     return (
-        len(np.unique(outcomes.customer[outcomes.is_treated])),
-        len(np.unique(outcomes.customer[~outcomes.is_treated])),
+        _different(outcomes.customer[outcomes.is_treated]),
+        _different(outcomes.customer[~outcomes.is_treated]),
     )
+
+
+def _different(customer: Integers) -> int:
+    """How many customers the numbers are of."""
+    return int(np.count_nonzero(np.bincount(customer)))
 
 
 def _mean(periods: Integers, sign: float) -> dict[int, float]:
