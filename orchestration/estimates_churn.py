@@ -105,8 +105,8 @@ def base_rates(
 
 
 def _rate(churned: np.ndarray[Any, Any], customers: np.ndarray[Any, Any]) -> Fit:
-    nothing = np.empty((len(churned), 0))
-    return replace(logistic.fit([], nothing, churned, customers), method=logistic.FALLBACK)
+    everybody = logistic.fit([], np.empty((1, 0)), churned.sum(), customers.sum())
+    return replace(everybody, method=logistic.FALLBACK)
 
 
 def score(own: Columns, rates: Mapping[str, Fit], names: Sequence[str]) -> Fit:

@@ -84,6 +84,14 @@ def test_the_unit_of_a_covariate_does_not_matter(seed: int, unit: float, origin:
     )
 
 
+def test_where_the_search_sets_out_does_not_change_what_it_finds() -> None:
+    rows, churned, count = drawn(6)
+    others = logistic.fit(NAMES, rows[500:], churned[500:], count[500:])
+    found = logistic.fit(NAMES, rows, churned, count, start=others)
+    for parameter in logistic.fit(NAMES, rows, churned, count).parameters:
+        assert found[parameter.name] == pytest.approx(parameter.value, rel=1e-9)
+
+
 def test_customers_counted_together_are_customers_one_by_one() -> None:
     rows, churned, count = drawn(1, 600)
     together = logistic.fit(NAMES, rows, churned, count)
