@@ -7,7 +7,11 @@ with
 
 moments as (
 
-    select * from {{ ref('int_churn_moments') }}
+    select
+        *,
+        -- To group and join by one number instead of a text and a number.
+        row_number() over (order by anchor, number) as moment
+    from {{ ref('int_churn_moments') }}
 
 ),
 
@@ -55,20 +59,26 @@ people as (
 activity as (
 
     select
+        moments.moment,
         people.subscriber,
         activity.*
     from {{ ref('int_churn_activity') }} as activity
     inner join people on activity.customer_id = people.customer_id
+    inner join moments
+        on activity.anchor = moments.anchor and activity.number = moments.number
 
 ),
 
 speed as (
 
     select
+        moments.moment,
         people.subscriber,
         speed.*
     from {{ ref('int_churn_speed') }} as speed
     inner join people on speed.customer_id = people.customer_id
+    inner join moments
+        on speed.anchor = moments.anchor and speed.number = moments.number
 
 ),
 
@@ -101,53 +111,59 @@ first_starts as (
 
 ),
 
+ranked as (
+
+    -- Once for all moments.
+    select
+        periods.*,
+        row_number() over (
+            partition by periods.subscriber
+            order by periods.mrr desc, periods.subscription_id, periods.started_at
+        ) as price_rank
+    from periods
+    where periods.mrr > 0
+
+),
+
 paid as (
 
     select
-        moments.anchor,
-        moments.number,
-        periods.*,
+        moments.moment,
+        ranked.*,
         first_starts.first_at,
-        round(cast(periods.mrr as double) * rates.rate, 4) as own_mrr,
-        row_number() over (
-            partition by moments.anchor, moments.number, periods.subscriber
-            order by periods.mrr desc, periods.subscription_id, periods.started_at
-        ) as period_rank
-    from periods
-    inner join first_starts on periods.subscription_id = first_starts.subscription_id
+        round(cast(ranked.mrr as double) * rates.rate, 4) as own_mrr
+    from ranked
+    inner join first_starts on ranked.subscription_id = first_starts.subscription_id
     cross join refresh
     inner join moments
-        on {{ is_paid_at('periods', 'moments.moment_at', 'refresh.grace_days') }}
+        on {{ is_paid_at('ranked', 'moments.moment_at', 'refresh.grace_days') }}
     left join rates
         on
-            periods.currency = rates.currency
+            ranked.currency = rates.currency
             and {{ month_of('moments.moment_day') }} = rates.month
-    where periods.mrr > 0
 
 ),
 
 subscribers as (
 
     select
-        anchor,
-        number,
+        moment,
         subscriber,
         -- Of several subscriptions the dearest.
-        max(case when period_rank = 1 then plan end) as plan,
-        max(case when period_rank = 1 then billing_period end) as billing_period,
+        {{ first_of_ordered('plan', 'price_rank') }} as plan,
+        {{ first_of_ordered('billing_period', 'price_rank') }} as billing_period,
         cast(sum(cast(own_mrr as decimal(18, 4))) as double) as mrr,
         min(first_at) as first_at,
         bool_or(status = 'past_due') as is_past_due
     from paid
-    group by anchor, number, subscriber
+    group by moment, subscriber
 
 ),
 
 stayed as (
 
     select distinct
-        moments.anchor,
-        moments.number,
+        moments.moment,
         periods.subscriber
     from periods
     cross join refresh
@@ -160,8 +176,7 @@ stayed as (
 paused as (
 
     select distinct
-        moments.anchor,
-        moments.number,
+        moments.moment,
         people.subscriber
     from subscriptions
     inner join people on subscriptions.account_id = people.customer_id
@@ -179,8 +194,7 @@ paused as (
 failed as (
 
     select distinct
-        moments.anchor,
-        moments.number,
+        moments.moment,
         people.subscriber
     from subscriptions
     inner join people on subscriptions.account_id = people.customer_id
@@ -214,28 +228,23 @@ first_booking as (
 last_bookings as (
 
     select
-        moments.anchor,
-        moments.number,
+        moments.moment,
         subscribers.subscriber,
         max(bookings.paid_at) as last_at
     from subscribers
-    inner join moments
-        on
-            subscribers.anchor = moments.anchor
-            and subscribers.number = moments.number
+    inner join moments on subscribers.moment = moments.moment
     inner join bookings
         on
             subscribers.subscriber = bookings.subscriber
             and moments.moment_at > bookings.paid_at
-    group by moments.anchor, moments.number, subscribers.subscriber
+    group by moments.moment, subscribers.subscriber
 
 ),
 
 answers as (
 
     select
-        moments.anchor,
-        moments.number,
+        moments.moment,
         people.subscriber,
         -- From 0 to 1 on the scale of the question.
         case
@@ -243,7 +252,7 @@ answers as (
             else least(greatest((surveys.score - 1) / 4, 0), 1)
         end as satisfaction,
         row_number() over (
-            partition by moments.anchor, moments.number, people.subscriber
+            partition by moments.moment, people.subscriber
             order by surveys.responded_at desc, surveys.response_id
         ) as answer_rank
     from {{ ref('stg_surveys') }} as surveys
@@ -292,46 +301,36 @@ known as (
             else 366
         end + 10 as patience_days
     from subscribers
-    inner join moments
-        on
-            subscribers.anchor = moments.anchor
-            and subscribers.number = moments.number
+    inner join moments on subscribers.moment = moments.moment
     cross join feeds
     cross join first_booking
     left join stayed
         on
-            subscribers.anchor = stayed.anchor
-            and subscribers.number = stayed.number
+            subscribers.moment = stayed.moment
             and subscribers.subscriber = stayed.subscriber
     left join paused
         on
-            subscribers.anchor = paused.anchor
-            and subscribers.number = paused.number
+            subscribers.moment = paused.moment
             and subscribers.subscriber = paused.subscriber
     left join failed
         on
-            subscribers.anchor = failed.anchor
-            and subscribers.number = failed.number
+            subscribers.moment = failed.moment
             and subscribers.subscriber = failed.subscriber
     left join last_bookings
         on
-            subscribers.anchor = last_bookings.anchor
-            and subscribers.number = last_bookings.number
+            subscribers.moment = last_bookings.moment
             and subscribers.subscriber = last_bookings.subscriber
     left join activity
         on
-            subscribers.anchor = activity.anchor
-            and subscribers.number = activity.number
+            subscribers.moment = activity.moment
             and subscribers.subscriber = activity.subscriber
     left join speed
         on
-            subscribers.anchor = speed.anchor
-            and subscribers.number = speed.number
+            subscribers.moment = speed.moment
             and subscribers.subscriber = speed.subscriber
     left join answers
         on
-            subscribers.anchor = answers.anchor
-            and subscribers.number = answers.number
+            subscribers.moment = answers.moment
             and subscribers.subscriber = answers.subscriber
             and answers.answer_rank = 1
 
