@@ -148,12 +148,9 @@ def _clicked_value_sql() -> str:
     """The visitor value of every visitor's day on which a recommendation of him was clicked."""
     return f"""
         select coalesce(sum(greatest(visitor_value, 0)), 0)
-        from warehouse.intermediate.int_visitor_value_days as visits
-        where exists (
-            select 1 from ({ledger.referrals()}) as clicks
-            where
-                clicks.outcome = 'click'
-                and clicks.referred_visitor_id = visits.visitor_id
-                and clicks.day = visits.day
+        from warehouse.intermediate.int_visitor_value_days
+        -- Not exists, for which DuckDB groups all visits by who, when and worth what.
+        where (visitor_id, day) in (
+            select (referred_visitor_id, day) from ({ledger.referrals()}) where outcome = 'click'
         )
         """
