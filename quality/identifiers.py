@@ -45,8 +45,9 @@ IP_ADDRESS = (
     rf"|(^|[^{_WORD}:])({_IPV6})($|[^{_WORD}:])"
 )
 
-# Whatever matches a pattern matches this, which is looked for in a fraction of the time.
-SUSPECT = "[0-9@:]"
+# Whatever matches a pattern matches this, which is looked for in a fraction of the time: an address
+# has its sign, a number four digits, and IPv6 a group of four before a colon.
+SUSPECT = f"@|%40|[0-9]([^0-9]*[0-9]){{3}}|{_HEX}{{4}}:"
 
 # What a column of a published mart must not hold, by the name a check gives it.
 DIRECT_IDENTIFIERS = {

@@ -152,7 +152,7 @@ def presence(connection: duckdb.DuckDBPyConnection) -> Suite:
     counts = [
         f"select '{mart}' as mart, {str(mart in found).lower()} as is_there, "
         f"true as is_declared, {_row_count_sql(mart, found)} as row_count, "
-        f"{_due_sql(mart)} as is_due"
+        f"{_due_sql(connection, mart)} as is_due"
         for mart in declared()
     ]
     counts += [
@@ -193,23 +193,29 @@ def _row_count_sql(mart: str, found: set[str]) -> str:
     return f"(select count(*) from main.{mart})" if mart in found else "0"
 
 
-def _due_sql(mart: str) -> str:
+def _due_sql(connection: duckdb.DuckDBPyConnection, mart: str) -> str:
     if mart in ALWAYS_DUE:
         return "true"
     if mart in ("mrr_movements", "mrr_monthly", "churn_risk"):
         return "(select total > 0 from gate_ledger where name = 'mrr')"
     if mart == "identity_coverage":
-        # Counted to the end: DuckDB 2.0 may wait for ever when it may stop early over a union.
-        return (
-            "(select count(*) > 0 from warehouse.landing.all_events "
-            f"where event_type = 'page_view' and day <= {AS_OF_DAY})"
-        )
+        # The days just built tell it nearly always; all others are read only where they do not.
+        row = connection.execute(f"select {_has_page_views_sql('events')}").fetchone()
+        return "true" if row and row[0] else _has_page_views_sql("all_events")
     feeds = ", ".join(f"'{feed}'" for feed in DUE_FROM.get(mart, ()))
     if not feeds:
         return "false"
     return (
         "exists (select 1 from warehouse.landing.batches where landed_rows > 0 "
         f"and feed in ({feeds}) and first_day <= {AS_OF_DAY})"
+    )
+
+
+def _has_page_views_sql(events: str) -> str:
+    # Counted to the end: DuckDB 2.0 may wait for ever when it may stop early over a union.
+    return (
+        f"(select count(*) > 0 from warehouse.landing.{events} "
+        f"where event_type = 'page_view' and day <= {AS_OF_DAY})"
     )
 
 
@@ -336,7 +342,7 @@ def _differ_sql(left: str, right: str) -> str:
 
 
 def _as_many_rows_as_due(connection: duckdb.DuckDBPyConnection, mart: str) -> Check:
-    row = connection.execute(f"select {_due_sql(mart)}").fetchone()
+    row = connection.execute(f"select {_due_sql(connection, mart)}").fetchone()
     if row and row[0]:
         return rows_due(1, f"Landing holds what {mart} counts: none of it may be lost.")
     return rows_due(0, f"Nothing in landing makes a row of {mart} due.")
@@ -616,21 +622,19 @@ def reconciliation(connection: duckdb.DuckDBPyConnection) -> Suite:
 
 def direct_identifiers(connection: duckdb.DuckDBPyConnection) -> Suite:
     """No text of any mart holds what identifies a person, and every id is a pseudonym."""
-    found = connection.execute(
+    columns = connection.execute(
         """
-        select table_name, list(column_name order by column_index) from duckdb_columns()
+        select table_name, column_name from duckdb_columns()
         where
             database_name = current_database() and schema_name = 'main'
             and not regexp_matches(
                 data_type,
                 '^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL.*|DOUBLE|FLOAT|BOOLEAN|DATE|TIME.*)$'
             )
-        group by table_name
-        order by table_name
+        order by table_name, column_index
         """
     ).fetchall()
     patterns = {**identifiers.DIRECT_IDENTIFIERS, "dialled_digits": identifiers.DIALLED_DIGITS}
-    columns = [(mart, column) for mart, names in found for column in names]
     connection.execute(
         f"create or replace temp table gate_identifiers as {_search_sql(columns, patterns)}"
     )
@@ -667,44 +671,47 @@ def direct_identifiers(connection: duckdb.DuckDBPyConnection) -> Suite:
 def _search_sql(columns: Sequence[tuple[str, str]], patterns: Mapping[str, str]) -> str:
     """One row a column of a mart: how many of its values match each pattern.
 
-    Every mart is read once, each row turned into a text a column: an expression a column and
-    pattern would take longer to plan than a small publisher's marts to search.
+    Texts are read once a mart, each row turned into one a column: an expression a column and
+    pattern would take longer to plan than a small publisher's marts to search. Ids are many and
+    long, so those that are pseudonyms are passed over where they are read.
     """
     texts: dict[str, list[str]] = {}
+    ids = []
     for number, (mart, column) in enumerate(columns):
-        is_id = "true" if _IS_ID.search(column) else "false"
-        texts.setdefault(mart, []).append(
-            f"{{'number': {number}, 'is_id': {is_id}, 'text': cast(\"{column}\" as varchar)}}"
-        )
+        text = f'cast("{column}" as varchar)'
+        if _IS_ID.search(column):
+            ids.append(
+                f'select {number} as number, true as is_id, {text} as text from main."{mart}" '
+                f"where not regexp_full_match({text}, '{identifiers.PSEUDONYM}')"
+            )
+        else:
+            texts.setdefault(mart, []).append(
+                f"{{'number': {number}, 'is_id': false, 'text': {text}}}"
+            )
     reads = [
         f'select unnest([{", ".join(structs)}], recursive := true) from main."{mart}"'
         for mart, structs in texts.items()
     ]
-    # A case looks further only where it must; a conjunction always does.
+    nothing = "select 0 as number, false as is_id, '' as text where false"
     counts = [
-        f"count(*) filter (where case when is_suspect then regexp_matches(text, '{pattern}') "
-        f"else false end) as {name}_count"
+        f"count(*) filter (where regexp_matches(text, '{pattern}')) as {name}_count"
         for name, pattern in patterns.items()
     ]
     listed = ", ".join(f"({n}, '{mart}', '{name}')" for n, (mart, name) in enumerate(columns))
     zeros = ", ".join(f"coalesce({n}_count, 0) as {n}_count" for n in (*patterns, "not_pseudonym"))
     return f"""
-        with texts as ({" union all ".join(reads)}),
-        suspected as (
-            -- Most values need but this one look.
-            select
-                *,
-                case
-                    when is_id then not regexp_full_match(text, '{identifiers.PSEUDONYM}')
-                    else regexp_matches(text, '{identifiers.SUSPECT}')
-                end as is_suspect
-            from texts
+        with suspected as (
+            -- Most values need but one look.
+            select * from ({" union all ".join(reads) or nothing})
+            where regexp_matches(text, '{identifiers.SUSPECT}')
+            union all
+            {" union all ".join(ids) or nothing}
         ),
         counted as (
             select
                 number,
                 {", ".join(counts)},
-                count(*) filter (where is_suspect and is_id) as not_pseudonym_count
+                count(*) filter (where is_id) as not_pseudonym_count
             from suspected
             group by number
         )
@@ -815,7 +822,8 @@ def _value_comparisons(connection: duckdb.DuckDBPyConnection) -> list[str]:
         kept = (
             "select sum(coalesce(economic_past_value_at_close, 0) "
             "+ coalesce(visitor_value_at_close, 0)) from {}.customer_value_monthly where month in "
-            "(select month from last.main.customer_value_monthly where closed_on is not null)"
+            "(select distinct month from last.main.customer_value_monthly "
+            "where closed_on is not null)"
         )
         totals.append(("value_at_close", AT_CLOSE, kept))
     if "customer_equity.economic_future_value" in before:

@@ -76,7 +76,20 @@ def test_a_pseudonym_is_64_hexadecimal_digits() -> None:
         assert row == (expected,)
 
 
-@pytest.mark.parametrize("text", ["a@b.fi", "a%40b.fi", "+358401234567", "10.0.0.1", "fe80::a"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a@b.fi",
+        "a%40b.fi",
+        "+358401234567",
+        "02 345 67",
+        "01 23 45 67 89",
+        "(09) 123 4567",
+        "1.2.3.4",
+        "fe80::a",
+        "fdab::c",
+    ],
+)
 def test_whatever_is_found_is_suspect_at_first_sight(text: str) -> None:
     query = "select regexp_matches(?, ?)"
     assert found(text)
