@@ -212,7 +212,10 @@ bookings as (
 
     select
         people.subscriber,
-        payments.paid_at
+        payments.paid_at,
+        lead(payments.paid_at) over (
+            partition by people.subscriber order by payments.paid_at
+        ) as next_paid_at
     from {{ ref('stg_payments') }} as payments
     left join people on payments.account_id = people.customer_id
     where payments.kind = 'subscription' and payments.amount > 0
@@ -230,14 +233,17 @@ last_bookings as (
     select
         moments.moment,
         subscribers.subscriber,
-        max(bookings.paid_at) as last_at
+        bookings.paid_at as last_at
     from subscribers
     inner join moments on subscribers.moment = moments.moment
     inner join bookings
         on
             subscribers.subscriber = bookings.subscriber
             and moments.moment_at > bookings.paid_at
-    group by moments.moment, subscribers.subscriber
+            and (
+                bookings.next_paid_at is null
+                or bookings.next_paid_at >= moments.moment_at
+            )
 
 ),
 
