@@ -215,7 +215,7 @@ def quiet(log: Path) -> Iterator[None]:
 
 def failures(home: Home, target: Path) -> list[CheckResult]:
     """The dbt tests that failed, each with up to five rows that show why."""
-    return [_result(home, target, each) for each in _failed(target) if _is_test(each)]
+    return [_result(home, each) for each in _failed(target) if _is_test(each)]
 
 
 def message(target: Path, log: Path) -> str:
@@ -270,8 +270,8 @@ def _one_line(text: object) -> str:
     return " ".join(told.split())[:300]
 
 
-def _result(home: Home, target: Path, result: Mapping[str, Any]) -> CheckResult:
-    node = _node(target, result["unique_id"])
+def _result(home: Home, result: Mapping[str, Any]) -> CheckResult:
+    node = _node(result["unique_id"])
     return CheckResult(
         stage="model",
         suite=str(node.get("attached_node") or "models").split(".")[-1],
@@ -286,8 +286,8 @@ def _result(home: Home, target: Path, result: Mapping[str, Any]) -> CheckResult:
     )
 
 
-def _node(target: Path, unique_id: str) -> Mapping[str, Any]:
-    manifest = json.loads((target / MANIFEST).read_text())
+def _node(unique_id: str) -> Mapping[str, Any]:
+    manifest = json.loads(manifest_path().read_text())
     node: Mapping[str, Any] = manifest["nodes"].get(unique_id, {})
     return node
 

@@ -16,7 +16,6 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import duckdb
 
@@ -224,8 +223,8 @@ def invoke(home: Home, arguments: Sequence[str], target: Path) -> bool:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
-    from dbt_common.events.base_types import BaseEvent
-    from dbt_common.events.event_manager import EventManager
+
+    from tests.refresh import shortcuts
 
     manifest = parsed_project()
     for node in manifest.nodes.values():
@@ -239,12 +238,7 @@ def invoke(home: Home, arguments: Sequence[str], target: Path) -> bool:
     # An adapter left by the invocation before still points to that one's home.
     reset_adapters()  # type: ignore[no-untyped-call]
     try:
-        # Lines that nobody reads cost a sixth of a build, written or not; what failed is told
-        # below.
-        with (
-            patch.object(BaseEvent, "__init__", _nothing),
-            patch.object(EventManager, "fire_event", _nothing),
-        ):
+        with shortcuts.taken():
             done = dbtRunner(manifest=manifest).invoke([*arguments, *where])
     finally:
         # The runner would keep the warehouse locked.
@@ -252,10 +246,6 @@ def invoke(home: Home, arguments: Sequence[str], target: Path) -> bool:
     if not done.success:
         print(done.exception or "", *(r.message for r in done.result or () if r.message), sep="\n")
     return bool(done.success)
-
-
-def _nothing(*_: object, **__: object) -> None:
-    """Instead of telling what dbt does."""
 
 
 @cache
