@@ -24,6 +24,10 @@ from orchestration.warehouse import Plan
 from quality.gate import CheckResult
 
 MANIFEST = "manifest.json"
+# The same for dbt to go on from, as a build in the same process does.
+PARSED = "partial_parse.msgpack"
+# dbt parses anew what it parsed for another database.
+PARSED_FOR = Home(Path("nowhere"))
 FAILED_STATUSES = ("fail", "error", "runtime error")
 OFFENDING_ROWS = 5
 PARSE_SECONDS = 180
@@ -169,12 +173,14 @@ def manifest_path() -> Path:
     path = target / MANIFEST
     digest_path = target / f"{MANIFEST}.digest"
     digest = warehouse.project_digest()
-    if path.exists() and digest_path.exists() and digest_path.read_text() == digest:
+    is_whole = all((target / name).exists() for name in (PARSED, MANIFEST, digest_path.name))
+    if is_whole and digest_path.read_text() == digest:
         return path
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target) as working:
         _parse(Path(working))
-        (Path(working) / MANIFEST).replace(path)
+        for name in (PARSED, MANIFEST):
+            (Path(working) / name).replace(target / name)
     digest_path.write_text(digest)
     return path
 
@@ -183,7 +189,7 @@ def _parse(target: Path) -> None:
     project = str(settings.dbt_project_dir())
     arguments = ["parse", "--project-dir", project, "--profiles-dir", project]
     # dbt reads the profile to parse; it does not open the database.
-    variables = environment(Home(target))
+    variables = environment(PARSED_FOR)
     done = subprocess.run(  # noqa: S603
         [dbt_executable(), *arguments, "--target-path", str(target), "--log-path", str(target)],
         env={**settings.environment(), **variables},
