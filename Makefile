@@ -27,7 +27,7 @@ lint: $(VENV)/.dev
 	$(MAKE) --no-print-directory -j2 lint-sql lint-python
 
 lint-sql:
-	$(BIN)/sqlfluff lint --processes 1 --disable-progress-bar dbt_project/models dbt_project/tests
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
 
 lint-python:
 	$(BIN)/mypy

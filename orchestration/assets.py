@@ -277,6 +277,7 @@ def model_assets() -> dg.AssetsDefinition:
         kept = models.kept_models(planned)
         log = run.folder / "dbt.log"
         with _explained(), run.step("model"), models.quiet(log):
+            models.hand_over_parse(target)
             done = dbt.cli(arguments, context=context, target_path=target, raise_on_error=False)
             yield from _with_kept(done.stream(), kept)
             if not done.is_successful():

@@ -24,9 +24,9 @@ from orchestration.warehouse import Plan
 from quality.gate import CheckResult
 
 MANIFEST = "manifest.json"
-# The same for dbt to go on from, as a build in the same process does.
+# The same for dbt to go on from.
 PARSED = "partial_parse.msgpack"
-# dbt parses anew what it parsed for another database.
+# What is parsed names a database, whichever.
 PARSED_FOR = Home(Path("nowhere"))
 FAILED_STATUSES = ("fail", "error", "runtime error")
 OFFENDING_ROWS = 5
@@ -185,6 +185,14 @@ def manifest_path() -> Path:
     return path
 
 
+def hand_over_parse(target: Path) -> None:
+    """Lets dbt go on, in the folder it will work in, from what the project was parsed to."""
+    target.mkdir(parents=True, exist_ok=True)
+    copy = target / f"{PARSED}.copy"
+    shutil.copyfile(manifest_path().with_name(PARSED), copy)
+    copy.replace(target / PARSED)
+
+
 def _parse(target: Path) -> None:
     project = str(settings.dbt_project_dir())
     arguments = ["parse", "--project-dir", project, "--profiles-dir", project]
@@ -206,9 +214,9 @@ def _parse(target: Path) -> None:
 
 
 def dbt_executable() -> str:
-    """The dbt beside this Python, so that no activated environment is needed."""
-    beside = Path(sys.executable).parent / "dbt"
-    return str(beside) if beside.exists() else shutil.which("dbt") or "dbt"
+    """Our dbt (dbt_command.py) beside this Python, so that no activated environment is needed."""
+    beside = Path(sys.executable).parent / "arvo-dbt"
+    return str(beside) if beside.exists() else shutil.which("arvo-dbt") or "arvo-dbt"
 
 
 @contextmanager

@@ -97,6 +97,8 @@ def test_a_run_of_the_command_is_seen_in_dagsters_history(published: Small) -> N
         published.home, load(published.path), as_of=None, is_full=False, say=lambda line: None
     )
     assert run.verdict == PUBLISHED
+    # dbt has not run in this home before, and need not parse the project for it.
+    assert "full parse" not in (run.folder / "dbt.log").read_text()
     with dg.DagsterInstance.from_config(str(published.home.dagster)) as instance:
         [seen] = instance.get_runs()
         assert seen.tags[assets.REFRESH_TAG] == run.refresh_id

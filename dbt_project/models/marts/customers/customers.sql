@@ -100,30 +100,17 @@ subscribers as (
 
 ),
 
-owned as (
-
-    select
-        visitor_accounts.*,
-        case
-            when visitor_accounts.account_id is not null
-                then visitor_accounts.account_key
-            else identity.customer_key
-        end as customer_key
-    from visitor_accounts
-    inner join identity on visitor_accounts.visitor_key = identity.visitor_key
-
-),
-
 activity as (
 
     select
-        customer_key,
-        min(first_at) as first_at,
-        max(last_at) as last_at,
-        min(first_day) as first_day,
-        max(last_day) as last_day
-    from owned
-    group by customer_key
+        coalesce(visitor_accounts.account_key, identity.customer_key) as customer_key,
+        min(visitor_accounts.first_at) as first_at,
+        max(visitor_accounts.last_at) as last_at,
+        min(visitor_accounts.first_day) as first_day,
+        max(visitor_accounts.last_day) as last_day
+    from visitor_accounts
+    inner join identity on visitor_accounts.visitor_key = identity.visitor_key
+    group by coalesce(visitor_accounts.account_key, identity.customer_key)
 
 ),
 
