@@ -14,10 +14,15 @@ DIFFERENT = ("path", "config_options")
 
 def main() -> None:
     """Runs dbt."""
+    share_parse()
+    cli()
+
+
+def share_parse() -> None:
+    """Makes dbt in this process go on from what was parsed for any database."""
     every = DuckDBCredentials._connection_keys
 
     def same(credentials: DuckDBCredentials) -> tuple[str, ...]:
         return tuple(key for key in every(credentials) if key not in DIFFERENT)  # type: ignore[no-untyped-call]
 
     DuckDBCredentials._connection_keys = same  # type: ignore[method-assign]
-    cli()

@@ -163,9 +163,8 @@
     pmod(xxhash64({{ value }}), 4503599627370496)
 {%- endmacro %}
 
-{# A surrogate key: a number of 128 bits for a pseudonym, the same in every refresh. Millions of rows
-   are grouped and joined by it in a third of the time that 64 characters take; two of a billion
-   pseudonyms share one with a chance of 1 in 10^21. An engine without such numbers keeps the text. #}
+{# A surrogate key: a number of 128 bits for a pseudonym, the same in every refresh, to group and join
+   millions of rows by (decision 0019). An engine without such numbers keeps the text. #}
 {% macro surrogate_key(pseudonym) -%}
     {{ adapter.dispatch('surrogate_key')(pseudonym) }}
 {%- endmacro %}

@@ -253,12 +253,15 @@ def parsed_project() -> Any:
     """The parsed project: parsing takes dbt longer than building a small publisher."""
     from dbt.cli.main import dbtRunner
 
+    from orchestration import dbt_command
+
+    dbt_command.share_parse()
     project = str(settings.dbt_project_dir())
     settings.export(models.environment(models.PARSED_FOR))
     where = ["--project-dir", project, "--profiles-dir", project]
     # In a folder of its own: dbt writes what it parsed in place, and another process may read it.
     with tempfile.TemporaryDirectory() as target:
-        shutil.copy(models.manifest_path().with_name(models.PARSED), target)
+        models.hand_over_parse(Path(target))
         parsed = dbtRunner().invoke(["parse", *where, "--quiet", "--target-path", target])
     # It stays until the end: nothing in it is garbage.
     gc.freeze()

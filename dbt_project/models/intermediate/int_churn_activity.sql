@@ -173,7 +173,7 @@ by_window as (
 
 ),
 
-by_day as (
+by_moment as (
 
     select
         windows.anchor,
@@ -228,7 +228,7 @@ summed as (
         coalesce(sum(day_count) filter (where is_last), 0) as active_days,
         coalesce(sum(day_count) filter (where not is_last), 0) as prior_active_days,
         sum(engaged_seconds) filter (where is_last) as engaged_seconds
-    from by_day
+    from by_moment
     group by anchor, number, subscriber
 
 ),
