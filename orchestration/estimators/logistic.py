@@ -26,6 +26,8 @@ PRIOR_DEVIATION = 2.5
 # Churned, and also stayed, for each covariate.
 NEEDED_EACH = 10
 STEPS = 50
+# Rows that are summed at a time.
+BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,17 @@ def fit(
     n = float(customers.sum())
     safe = max(n, 1.0)
     means = customers @ x / safe
-    deviations = np.sqrt(customers @ (x - means) ** 2 / safe)
+    design = np.ones((len(x), len(means) + 1))
+    centred = np.subtract(x, means, out=design[:, 1:])
+    deviations = np.sqrt(np.einsum("i,ij,ij->j", customers, centred, centred) / safe)
     varies = deviations > 1e-9 * np.maximum(np.abs(means), 1e-300)
     rarer, needed = min(lost.sum(), n - lost.sum()), NEEDED_EACH * max(int(varies.sum()), 1)
     if rarer < needed:
         reason = f"{rarer:g} churned or stayed where {needed} are needed"
         return _base_rate(names, means, deviations, float(lost.sum()), n, reason)
-    z = (x[:, varies] - means[varies]) / deviations[varies]
-    design = np.column_stack([np.ones(len(z)), z])
+    centred /= np.where(varies, deviations, 1.0)
+    if not varies.all():
+        design = design[:, [True, *varies]]
     begin = None
     if start is not None:
         slopes = start.coefficients[varies]
@@ -139,18 +144,15 @@ def _newton(
     odds = design @ beta
     value = _log_likelihood(odds, events, count) - beta @ ridge @ beta / 2
     for _ in range(STEPS):
-        p = expit(odds)
-        gradient = design.T @ (events - count * p) - ridge @ beta
-        # A product of a matrix with itself: half the work of one with another.
-        scaled = design * np.sqrt(count * p * (1 - p))[:, None]
-        information = scaled.T @ scaled + ridge
+        gradient, information = _slopes(design, odds, events, count)
+        gradient, information = gradient - ridge @ beta, information + ridge
         try:
             step = np.linalg.solve(information, gradient)
         except np.linalg.LinAlgError:
             return None
         if gradient @ step < 1e-10:
-            loss = _log_likelihood(odds, events, count)
-            return beta + step, np.linalg.inv(information), loss
+            log_likelihood = float(value + beta @ ridge @ beta / 2)
+            return beta + step, np.linalg.inv(information), log_likelihood
         # The log-likelihood is concave: some part of the step always climbs.
         for _ in range(30):
             reached = beta + step
@@ -161,6 +163,24 @@ def _newton(
             step = step / 2
         beta, value = reached, climbed
     return None
+
+
+def _slopes(design: Array, odds: Array, events: Array, count: Array) -> tuple[Array, Array]:
+    """Gradient and information of the log-likelihood, summed over blocks of rows.
+
+    A block stays in the processor's cache from its odds to its sums: all rows at once take two to
+    three times as long.
+    """
+    k = design.shape[1]
+    gradient, information = np.zeros(k), np.zeros((k, k))
+    for first in range(0, len(design), BLOCK):
+        rows = slice(first, first + BLOCK)
+        p = expit(odds[rows])
+        gradient += design[rows].T @ (events[rows] - count[rows] * p)
+        # A product of a matrix with itself: half the work of one with another.
+        scaled = design[rows] * np.sqrt(count[rows] * p * (1 - p))[:, None]
+        information += scaled.T @ scaled
+    return gradient, information
 
 
 def _log_likelihood(odds: Array, events: Array, count: Array) -> float:
