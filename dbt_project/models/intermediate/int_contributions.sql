@@ -12,6 +12,13 @@ visitor_value as (
 
 ),
 
+new_customers as (
+
+    -- All whom acquiring cost anything: of most people there is none to set against it.
+    select * from {{ ref('int_new_customers') }}
+
+),
+
 assumptions as (
 
     select
@@ -42,15 +49,17 @@ earned as (
             ) as decimal(18, 4)
         ) as contribution_margin
     from payments
+    inner join new_customers on payments.customer_id = new_customers.customer_id
     cross join assumptions
 
     union all
 
     select
-        customer_id,
-        month,
-        visitor_value as contribution_margin
+        visitor_value.customer_id,
+        visitor_value.month,
+        visitor_value.visitor_value as contribution_margin
     from visitor_value
+    inner join new_customers on visitor_value.customer_id = new_customers.customer_id
 
 ),
 

@@ -58,13 +58,38 @@ payments as (
 
 ),
 
-customer_days as (
+daily_visitors as (
 
-    select customer_days.*
-    from {{ ref('int_customer_days') }} as customer_days
-    inner join customers on customer_days.customer_key = customers.customer_key
-    -- A view over all days: read only where somebody asks.
-    where exists (select 1 from initiatives)
+    select * from {{ ref('int_daily_visitors') }}
+
+),
+
+account_visitors as (
+
+    select * from {{ ref('int_account_visitors') }}
+
+),
+
+account_days as (
+
+    -- int_customer_days of those who have an account: the other half would be summed
+    -- only to be left out.
+    select
+        coalesce(daily_visitors.account_key, account_visitors.account_key)
+            as customer_key,
+        daily_visitors.day,
+        cast(sum(daily_visitors.page_views) as bigint) as page_views
+    from daily_visitors
+    inner join refresh on daily_visitors.day <= refresh.as_of_day
+    left join account_visitors
+        on daily_visitors.visitor_key = account_visitors.visitor_key
+    where
+        coalesce(daily_visitors.account_key, account_visitors.account_key) is not null
+        -- Read only where somebody asks.
+        and exists (select 1 from initiatives)
+    group by
+        coalesce(daily_visitors.account_key, account_visitors.account_key),
+        daily_visitors.day
 
 ),
 
@@ -197,16 +222,16 @@ read_days as (
 
     select
         periods.period_number,
-        customer_days.customer_key,
+        account_days.customer_key,
         count(*) as active_days,
-        sum(customer_days.page_views) as page_views
+        sum(account_days.page_views) as page_views
     from periods
-    inner join customer_days
+    inner join account_days
         on
             periods.outcome in ('active', 'active_days', 'page_views')
-            and periods.first_day <= customer_days.day
-            and periods.next_day > customer_days.day
-    group by periods.period_number, customer_days.customer_key
+            and periods.first_day <= account_days.day
+            and periods.next_day > account_days.day
+    group by periods.period_number, account_days.customer_key
 
 ),
 

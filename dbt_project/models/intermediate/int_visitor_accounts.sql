@@ -15,8 +15,9 @@ refresh as (
 final as (
 
     select
-        min(daily_visitors.visitor_id) as visitor_id,
-        min(daily_visitors.account_id) as account_id,
+        -- The same of a key on all days: none of them need be compared.
+        any_value(daily_visitors.visitor_id) as visitor_id,
+        any_value(daily_visitors.account_id) as account_id,
         daily_visitors.visitor_key,
         daily_visitors.account_key,
         min(daily_visitors.day) as first_day,

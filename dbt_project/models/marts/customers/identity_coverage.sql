@@ -18,31 +18,34 @@ refresh as (
 
 ),
 
+recognised as (
+
+    -- Whether, not whose: looking a visitor up in a set needs no room for all his days.
+    select
+        visitor_days.day,
+        visitor_days.device,
+        visitor_days.page_views,
+        visitor_days.account_key is not null as is_logged_in,
+        visitor_days.visitor_key in (select visitor_key from account_visitors)
+            as is_stitched
+    from visitor_days
+    inner join refresh on visitor_days.day <= refresh.as_of_day
+    where visitor_days.page_views > 0
+
+),
+
 summed as (
 
     select
-        visitor_days.day,
-        coalesce(visitor_days.device, '(unknown)') as device,
-        sum(visitor_days.page_views) as page_views,
-        coalesce(
-            sum(visitor_days.page_views)
-            filter (where visitor_days.account_id is not null),
-            0
-        ) as identified_page_views,
-        coalesce(
-            sum(visitor_days.page_views)
-            filter (
-                where visitor_days.account_id is not null
-                or account_visitors.account_key is not null
-            ),
-            0
-        ) as stitched_page_views
-    from visitor_days
-    left join account_visitors
-        on visitor_days.visitor_key = account_visitors.visitor_key
-    inner join refresh on visitor_days.day <= refresh.as_of_day
-    where visitor_days.page_views > 0
-    group by visitor_days.day, coalesce(visitor_days.device, '(unknown)')
+        day,
+        coalesce(device, '(unknown)') as device,
+        sum(page_views) as page_views,
+        coalesce(sum(page_views) filter (where is_logged_in), 0)
+            as identified_page_views,
+        coalesce(sum(page_views) filter (where is_logged_in or is_stitched), 0)
+            as stitched_page_views
+    from recognised
+    group by day, coalesce(device, '(unknown)')
 
 ),
 

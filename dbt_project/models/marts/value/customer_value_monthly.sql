@@ -68,15 +68,6 @@ components as (
         visitor_value
     from visitor_value
 
-    union all
-
-    select
-        customer_id,
-        month,
-        cast(0 as decimal(18, 4)) as economic_past_value,
-        cast(0 as decimal(18, 4)) as visitor_value
-    from closed
-
 ),
 
 summed as (
@@ -93,15 +84,21 @@ summed as (
 
 known as (
 
-    -- A component whose feed is not configured is unknown, not zero.
+    -- A component whose feed is not configured is unknown, not zero. Of who had
+    -- something when a month closed a row stays, whatever is left of it.
     select
-        summed.customer_id,
-        summed.month,
-        case when feeds.has_payments then summed.economic_past_value end
+        coalesce(summed.customer_id, closed.customer_id) as customer_id,
+        coalesce(summed.month, closed.month) as month,
+        case when feeds.has_payments then coalesce(summed.economic_past_value, 0) end
             as economic_past_value,
-        case when feeds.has_visitor_value then summed.visitor_value end
-            as visitor_value
+        case when feeds.has_visitor_value then coalesce(summed.visitor_value, 0) end
+            as visitor_value,
+        closed.customer_id is not null as was_closed,
+        closed.economic_past_value_at_close,
+        closed.visitor_value_at_close
     from summed
+    full join closed
+        on summed.customer_id = closed.customer_id and summed.month = closed.month
     cross join feeds
 
 ),
@@ -116,12 +113,12 @@ final as (
         known.economic_past_value,
         known.visitor_value,
         case
-            when closed.customer_id is not null then closed.economic_past_value_at_close
+            when known.was_closed then known.economic_past_value_at_close
             when closings.closed_on is not null then cast(0 as decimal(18, 4))
             when months.is_complete_month then known.economic_past_value
         end as economic_past_value_at_close,
         case
-            when closed.customer_id is not null then closed.visitor_value_at_close
+            when known.was_closed then known.visitor_value_at_close
             when closings.closed_on is not null then cast(0 as decimal(18, 4))
             when months.is_complete_month then known.visitor_value
         end as visitor_value_at_close,
@@ -133,8 +130,6 @@ final as (
     cross join refresh
     left join months on known.month = months.month
     left join closings on known.month = closings.month
-    left join closed
-        on known.customer_id = closed.customer_id and known.month = closed.month
 
 )
 
