@@ -289,6 +289,11 @@ def clean(home: Home) -> None:
     """Removes what a killed refresh left of batches it never committed."""
     for feed in sorted({path.parts[-3] for path in home.landing.glob(f"*/[!.]*/{ARCHIVE}")}):
         clear_replaced(home, feed)
+    clean_half_written(home)
+
+
+def clean_half_written(home: Home) -> None:
+    """The part of `clean` that needs no list of what landed."""
     for folder in home.landing.glob(f"*/{INCOMING}-*"):
         shutil.rmtree(folder, ignore_errors=True)
     for path in home.quarantine.glob("*/*"):

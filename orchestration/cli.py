@@ -158,7 +158,7 @@ def _refresh(asked: argparse.Namespace) -> int:
         print(json.dumps(row | {"steps": run.steps, "home": str(home.root)}, default=str))
     elif run.verdict in (PUBLISHED, NOTHING_NEW):
         seconds = time.monotonic() - began
-        day = run.wanted.as_of_day if run.wanted else None
+        day = run.as_of_day
         print(f"{run.verdict} as of {day} in {seconds:.0f} s: {home.published / 'marts.duckdb'}")
     if run.error is None:
         return OK

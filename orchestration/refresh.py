@@ -10,7 +10,7 @@ import datetime as dt
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from orchestration import (
     archives,
     batches,
     homes,
+    idle,
     landing,
     models,
     pseudonyms,
@@ -36,8 +37,7 @@ from orchestration.landing import Landed
 from orchestration.publisher import Publisher
 from orchestration.reports import FAILED, NOTHING_NEW, PUBLISHED, REFUSED, REPORT, RUNNING
 from orchestration.settings import Home
-from orchestration.sources import files
-from orchestration.sources.files import literal
+from orchestration.sources.files import Listed, literal
 from orchestration.versions import Version
 from orchestration.warehouse import Inputs, Plan
 from quality.gate import CheckResult, Verdict
@@ -74,6 +74,8 @@ class Refresh:
         accepted: Why what compares badly with the past is taken for true, or empty.
         say: Called with one line for each thing a user wants to see happen.
         judge: Calls a judging function, in this process or in another.
+        settled: As-of day of a refresh that looked at just the same and found nothing new
+            (idle.py), or None.
         verdict: How it stands.
         reason: Why it was refused or failed, in a paragraph.
         error: The exception behind the reason.
@@ -89,6 +91,7 @@ class Refresh:
     say: Callable[[str], None]
     accepted: str = ""
     judge: Callable[[Judge, Home], Verdict] = directly
+    settled: dt.date | None = None
     verdict: str = RUNNING
     reason: str = ""
     error: ArvoError | None = None
@@ -104,6 +107,11 @@ class Refresh:
     def folder(self) -> Path:
         """Where its report and data docs lie."""
         return self.home.reports / self.refresh_id
+
+    @property
+    def as_of_day(self) -> dt.date | None:
+        """Last local day the marts look at; None while it is not known."""
+        return self.wanted.as_of_day if self.wanted else self.settled
 
     @property
     def new_batches(self) -> list[Manifest]:
@@ -151,8 +159,11 @@ def opened(
     say: Callable[[str], None] = lambda line: None,
     judge: Callable[[Judge, Home], Verdict] = directly,
     refresh_id: str | None = None,
+    settled: Callable[[], dt.date | None] = lambda: None,
 ) -> Iterator[Refresh]:
     """A refresh that holds the home's lock; its report is written whatever happens.
+
+    `settled` is asked once the lock is held.
 
     Raises:
         SystemFailure: Another refresh holds the lock, or the home cannot be written.
@@ -165,14 +176,16 @@ def opened(
     with homes.lock(home, run.refresh_id):
         if not accepted:
             _refuse_clock_set_back(home, started_at)
-        _clear_killed(home)
+        run.settled = settled()
+        _clear_killed(run)
         try:
             reports.write(run)
         except OSError as error:
             raise homes.unwritable(home, error) from error
         try:
             with run.step("check"):
-                _refuse_misfits(run)
+                if run.settled is None:
+                    _refuse_misfits(run)
             yield run
         finally:
             if run.verdict == RUNNING:
@@ -194,9 +207,13 @@ def _reported(run: Refresh) -> Iterator[None]:
         ) from error
 
 
-def _clear_killed(home: Home) -> None:
+def _clear_killed(run: Refresh) -> None:
     """Removes what a killed refresh left behind, and ends its report: the lock is ours now."""
-    batches.clean(home)
+    home = run.home
+    if run.settled is None:
+        batches.clean(home)
+    else:
+        batches.clean_half_written(home)
     shutil.rmtree(home.build / "scratch", ignore_errors=True)
     for spilled in home.build.glob("*spill"):
         shutil.rmtree(spilled, ignore_errors=True)
@@ -270,21 +287,21 @@ def looks_new(home: Home, publisher: Publisher) -> bool:
     What cannot be read looks like nothing new: the refresh will say what is wrong.
     """
     with suppress(ArvoError, OSError):
-        return _holds_new_files(home, publisher)
+        return _holds_new_files(home, publisher, idle.sources(publisher))
     return False
 
 
-def _holds_new_files(home: Home, publisher: Publisher) -> bool:
+def _holds_new_files(
+    home: Home, publisher: Publisher, found: Mapping[str, Sequence[Listed]]
+) -> bool:
     for feed, config in publisher.feeds.items():
         landed = {
             (m.source_path, m.source_size, m.source_modified_ns)
             for m in batches.committed(home, feed)
             if m.mapping == config.fingerprint
         }
-        for path in files.find(config.files):
-            found = path.stat()
-            if (str(path), found.st_size, found.st_mtime_ns) not in landed:
-                return True
+        if not landed.issuperset(found[feed]):
+            return True
     return False
 
 
@@ -303,11 +320,21 @@ def with_nothing_new(
         SystemFailure: Another refresh holds the lock, or the clock was set back.
     """
     try:
-        if reports.last_published_key(home) is None or _holds_new_files(home, publisher):
+        if reports.last_published_key(home) is None:
+            return None
+        found = idle.sources(publisher)
+
+        def settled() -> dt.date | None:
+            return idle.noted(home, idle.digest(home, publisher, as_of, found))
+
+        if settled() is None and _holds_new_files(home, publisher, found):
             return None
         told = [landed_line(Landed(feed, (), 0)) for feed in publisher.feeds]
-        with opened(home, publisher, as_of=as_of, say=told.append) as run:
+        with opened(home, publisher, as_of=as_of, say=told.append, settled=settled) as run:
             is_idle = not has_work(run)
+            if is_idle and run.wanted is not None:
+                seen = idle.digest(home, publisher, as_of, found)
+                idle.note(home, seen, run.wanted.as_of_day)
             # What did nothing leaves no report.
             run.verdict = NOTHING_NEW
     except (ConfigurationError, OSError):
@@ -365,18 +392,22 @@ def landed_line(landed: Landed) -> str:
 def has_work(run: Refresh) -> bool:
     """Whether the inputs differ from what was last published; notes it when they do not."""
     with run.step("plan"):
-        _refuse_future(run)
-        run.wanted = warehouse.inputs(run.home, run.publisher, run.as_of, settings.utc_now())
-        if not any(run.wanted.manifests.values()):
-            raise ConfigurationError(
-                f"{run.publisher.path}: no feed has any file yet, so there is nothing to build. "
-                "Check the patterns with `arvo check`."
-            )
-        if run.is_full or reports.last_published_key(run.home) != run.wanted.key:
+        if run.settled is None and _differs(run):
             return True
         run.verdict = NOTHING_NEW
         run.say("plan     nothing new since the published version")
         return False
+
+
+def _differs(run: Refresh) -> bool:
+    _refuse_future(run)
+    run.wanted = warehouse.inputs(run.home, run.publisher, run.as_of, settings.utc_now())
+    if not any(run.wanted.manifests.values()):
+        raise ConfigurationError(
+            f"{run.publisher.path}: no feed has any file yet, so there is nothing to build. "
+            "Check the patterns with `arvo check`."
+        )
+    return run.is_full or reports.last_published_key(run.home) != run.wanted.key
 
 
 def _refuse_future(run: Refresh) -> None:

@@ -38,7 +38,7 @@ def refresh_row(run: "Refresh") -> dict[str, Any]:
         "refresh_id": run.refresh_id,
         "started_at": run.started_at,
         "finished_at": settings.utc_now(),
-        "as_of_day": run.wanted.as_of_day if run.wanted else None,
+        "as_of_day": run.as_of_day,
         "verdict": run.verdict,
         "batch_count": len(run.new_batches),
         "landed_count": sum(m.landed_count for m in run.new_batches),

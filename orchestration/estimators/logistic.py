@@ -152,7 +152,8 @@ def _newton(
             return None
         if gradient @ step < 1e-10:
             log_likelihood = float(value + beta @ ridge @ beta / 2)
-            return beta + step, np.linalg.inv(information), log_likelihood
+            covariance = np.asarray(np.linalg.inv(information), np.float64)
+            return beta + step, covariance, log_likelihood
         # The log-likelihood is concave: some part of the step always climbs.
         for _ in range(30):
             reached = beta + step

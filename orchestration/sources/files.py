@@ -13,7 +13,9 @@ import hashlib
 import io
 import json
 import os
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,9 @@ JSON_SAMPLE_LINES = 20_000
 CHUNK_BYTES = 1 << 20
 LONGEST_LINE = 32 << 20
 
+# Path, size, and time of the last change in ns.
+Listed = tuple[str, int, int]
+
 
 @dataclass(frozen=True)
 class SourceFile:
@@ -54,10 +59,10 @@ class SourceFile:
     def is_unchanged(self) -> bool:
         """Whether the file still has the size and modification time it was read with."""
         try:
-            stat = self.path.stat()
+            status = self.path.stat()
         except FileNotFoundError:
             return False
-        return (stat.st_size, stat.st_mtime_ns) == (self.size, self.modified_ns)
+        return (status.st_size, status.st_mtime_ns) == (self.size, self.modified_ns)
 
 
 @dataclass(frozen=True)
@@ -77,16 +82,26 @@ class Relation:
     keeps_rejects: bool = False
 
 
-def find(patterns: tuple[str, ...]) -> list[Path]:
+def listed(patterns: tuple[str, ...]) -> list[Listed]:
     """Files that match any of the patterns, each once, in order of their paths."""
-    # Sorted as texts: of a file an hour for a year, comparing paths took longer than all else.
-    found = {
+    # Texts, and looked at once: of a file an hour for a year, paths took longer than all else.
+    names = {
         name
         for pattern in patterns
         for name in glob.glob(pattern, recursive=True)  # noqa: PTH207 - absolute or not
     }
-    files = (Path(name) for name in sorted(found) if os.path.isfile(name))  # noqa: PTH113
-    return list(dict.fromkeys(files))
+    found = []
+    for name in sorted(names):
+        with suppress(OSError):
+            status = os.stat(name)  # noqa: PTH116
+            if stat.S_ISREG(status.st_mode):
+                found.append((name, status.st_size, status.st_mtime_ns))
+    return found
+
+
+def find(patterns: tuple[str, ...]) -> list[Path]:
+    """The paths of `listed`."""
+    return list(dict.fromkeys(Path(name) for name, _, _ in listed(patterns)))
 
 
 def identify(path: Path, known: Mapping[tuple[str, int, int], str]) -> SourceFile:
@@ -101,14 +116,14 @@ def identify(path: Path, known: Mapping[tuple[str, int, int], str]) -> SourceFil
         SystemFailure: The file cannot be read.
     """
     try:
-        stat = path.stat()
-        digest = known.get((str(path), stat.st_size, stat.st_mtime_ns)) or sha256(path)
+        status = path.stat()
+        digest = known.get((str(path), status.st_size, status.st_mtime_ns)) or sha256(path)
     except OSError as error:
         raise SystemFailure(
             f"{path} cannot be read ({error.strerror or error}). Check that it still exists and "
             "that this user may read it, then refresh again."
         ) from error
-    return SourceFile(path, stat.st_size, stat.st_mtime_ns, digest)
+    return SourceFile(path, status.st_size, status.st_mtime_ns, digest)
 
 
 def relation(

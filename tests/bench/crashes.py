@@ -39,7 +39,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration import batches, refresh, settings, versions, warehouse
+from orchestration import batches, idle, refresh, settings, versions, warehouse
 from orchestration.errors import ArvoError
 from orchestration.settings import Home
 from quality.gate import Verdict
@@ -417,11 +417,11 @@ def _digest(rows: list[tuple[Any, ...]]) -> str:
 def kinds(small: Small) -> dict[str, int]:
     """Files of the home by their kind, and of the folder for temporary files.
 
-    Dagster's own files are left out, and dbt's working files, which have fixed names or go with
-    the next refresh.
+    Dagster's own files are left out, and what has a fixed name or goes with the next refresh: dbt's
+    working files, the note of a refresh with nothing new.
     """
     home = small.home
-    own = (home.dagster, home.build / "dbt", home.build / "scratch")
+    own = (home.dagster, home.build / "dbt", home.build / "scratch", home.build / idle.NOTE)
     found: Counter[str] = Counter()
     for root in (home.root, small.folder / "tmp"):
         for path in root.rglob("*"):

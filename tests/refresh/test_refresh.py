@@ -8,7 +8,7 @@ from dataclasses import replace
 import duckdb
 import pytest
 
-from orchestration import landing, publisher, refresh
+from orchestration import batches, landing, publisher, refresh
 from orchestration.errors import RefusedError, SystemFailure
 from orchestration.examiner import Judge
 from orchestration.reports import FAILED, NOTHING_NEW, PUBLISHED
@@ -77,6 +77,8 @@ def test_nothing_new_is_told_without_loading_dagster_or_dbt(refreshed: Small) ->
 def test_what_may_be_new_is_left_to_the_whole_refresh(refreshed: Small, what: str) -> None:
     stated = publisher.load(refreshed.path)
     as_of = None
+    # Whatever was noted of a refresh that found nothing new.
+    assert idle_refresh(refreshed) is not None
     if what == "a file":
         path = refreshed.add("ad_revenue", bill("2024-03-02", 7))
         try:
@@ -96,6 +98,47 @@ def test_what_may_be_new_is_left_to_the_whole_refresh(refreshed: Small, what: st
     done = refresh.with_nothing_new(refreshed.home, stated, as_of=as_of, say=told.append)
     assert (done, told) == (None, [])
     assert sorted(refreshed.home.reports.iterdir()) == reports
+
+
+def idle_refresh(small: Small) -> refresh.Refresh | None:
+    """What a refresh that may find nothing new comes to, without all that another one needs."""
+    stated = publisher.load(small.path)
+    return refresh.with_nothing_new(small.home, stated, as_of=None, say=lambda line: None)
+
+
+def test_what_a_refresh_has_found_nothing_new_in_is_not_read_again(
+    refreshed: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert idle_refresh(refreshed) is not None
+    monkeypatch.setattr(batches, "committed", None)
+    again = idle_refresh(refreshed)
+    assert again is not None
+    assert (again.verdict, again.as_of_day) == (NOTHING_NEW, dt.date(2024, 3, 2))
+
+
+def test_a_batch_taken_out_after_nothing_new_is_work(refreshed: Small) -> None:
+    assert idle_refresh(refreshed) is not None
+    batch = batches.committed(refreshed.home, "ad_revenue")[0]
+    folders = (refreshed.home.landing, refreshed.home.discarded)
+    place, taken_out = (each / "ad_revenue" / batch.batch_id for each in folders)
+    batches.discard(refreshed.home, batch)
+    try:
+        assert idle_refresh(refreshed) is None
+    finally:
+        taken_out.rename(place)
+
+
+def test_a_list_damaged_after_nothing_new_is_told(refreshed: Small) -> None:
+    assert idle_refresh(refreshed) is not None
+    batch = batches.committed(refreshed.home, "events")[0]
+    path = refreshed.home.landing / "events" / batch.batch_id / batches.MANIFEST
+    whole = path.read_text("utf-8")
+    path.write_text(whole[:-20], encoding="utf-8")
+    try:
+        with pytest.raises(SystemFailure, match="cannot be read as the manifest of a batch"):
+            idle_refresh(refreshed)
+    finally:
+        path.write_text(whole, encoding="utf-8")
 
 
 def test_raw_identifiers_are_nowhere_in_the_home(published: Small) -> None:
