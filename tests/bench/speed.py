@@ -345,7 +345,8 @@ def batches(work: Path, source: Path, files: Sequence[Path]) -> None:
         }
         print(
             f"- {count:,} files: landing and archiving {seconds:.0f} s; full build {built} (models "
-            f"{steps['model']:.1f} s); nothing new {first_idle}, then {nothing}; {stored / 1e6:.0f} MB of events"
+            f"{steps['model']:.1f} s); nothing new {first_idle}, then {nothing}; "
+            f"{stored / 1e6:.0f} MB of events"
         )
     ratios = [f"{name} {taken[8_760][name] / taken[30][name]:.2f}" for name in taken[30]]
     print(f"- 8,760 against 30 (processor seconds, bytes): {', '.join(ratios)}\n")
