@@ -90,6 +90,8 @@ def read(path: Path, goal_ids: Collection[str]) -> tuple[tuple[Initiative, ...],
     listed, wrong = entries.read(path, "initiatives")
     if wrong:
         return (), (f"{path}: {wrong}",)
+    if not listed:
+        return (), ()
     found: list[Initiative] = []
     problems: list[str] = []
     with duckdb.connect() as parser:

@@ -169,10 +169,11 @@ def read(path: Path) -> Draft:
     return Draft(stated, reader.feeds, tuple(reader.problems))
 
 
-def sql_problem(parser: duckdb.DuckDBPyConnection, expression: str) -> str | None:
-    """Why DuckDB cannot parse an expression, or None when it can."""
-    if not expression.strip():
-        return "the expression is empty"
+# Why DuckDB cannot parse an expression, by the expression: a daemon reads the same file for ever.
+_SQL_PROBLEMS: dict[str, str | None] = {}
+
+
+def _sql_problem(parser: duckdb.DuckDBPyConnection, expression: str) -> str | None:
     statement = f"select ({expression}\n)"
     row = parser.execute("select json_serialize_sql(?)", [statement]).fetchone()
     parsed = json.loads(row[0]) if row else {}
@@ -195,6 +196,14 @@ class _Reader:
     def parser(self) -> duckdb.DuckDBPyConnection:
         """One for all expressions: opening DuckDB takes longer than parsing them."""
         return duckdb.connect()
+
+    def sql_problem(self, expression: str) -> str | None:
+        """Why DuckDB cannot parse an expression, or None when it can."""
+        if not expression.strip():
+            return "the expression is empty"
+        if expression not in _SQL_PROBLEMS:
+            _SQL_PROBLEMS[expression] = _sql_problem(self.parser, expression)
+        return _SQL_PROBLEMS[expression]
 
     def problem(self, where: tuple[str, ...], what: str) -> None:
         line = next(
@@ -465,7 +474,7 @@ class _Reader:
                     f"{nearest(name, contract.column_names)}",
                 )
                 continue
-            wrong = sql_problem(self.parser, str(expression))
+            wrong = self.sql_problem(str(expression))
             if wrong:
                 self.problem(
                     (*where, "columns", name),
@@ -481,7 +490,7 @@ class _Reader:
         condition = entry.get("where")
         if condition is None:
             return None
-        wrong = sql_problem(self.parser, str(condition))
+        wrong = self.sql_problem(str(condition))
         if wrong:
             self.problem(
                 ("feeds", feed, "where"),
