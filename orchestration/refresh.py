@@ -177,7 +177,7 @@ def opened(
         if not accepted:
             _refuse_clock_set_back(home, started_at)
         run.settled = settled()
-        _clear_killed(run)
+        _clear_killed(home, is_settled=run.settled is not None)
         try:
             reports.write(run)
         except OSError as error:
@@ -207,13 +207,12 @@ def _reported(run: Refresh) -> Iterator[None]:
         ) from error
 
 
-def _clear_killed(run: Refresh) -> None:
+def _clear_killed(home: Home, *, is_settled: bool = False) -> None:
     """Removes what a killed refresh left behind, and ends its report: the lock is ours now."""
-    home = run.home
-    if run.settled is None:
-        batches.clean(home)
-    else:
+    if is_settled:
         batches.clean_half_written(home)
+    else:
+        batches.clean(home)
     shutil.rmtree(home.build / "scratch", ignore_errors=True)
     for spilled in home.build.glob("*spill"):
         shutil.rmtree(spilled, ignore_errors=True)
