@@ -1,14 +1,14 @@
-"""What the last refresh that found nothing new had looked at.
+"""What a refresh had looked at when all of it was published.
 
-With a file an hour for a year, the lists of what landed take longer to read than all else such a
-refresh does. Where the files, the batches, the published version and the configuration are those
-that one has read and found nothing new in, there is nothing new. It is noted in `build/`: without
-the note the lists are read, and that is all.
+With a file an hour for a year, the lists of what landed take longer to read than all else that a
+refresh with nothing new does. Where the files, the batches, the published version and the
+configuration are those of which one has found that all is published, there is nothing new. It is
+noted in `build/`: without the note the lists are read, and that is all.
 """
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,15 +20,16 @@ from orchestration.sources.files import Listed
 
 NOTE = "nothing_new"
 
+# The files of each feed.
+Found = Mapping[str, Sequence[Listed]]
 
-def sources(publisher: Publisher) -> dict[str, list[Listed]]:
+
+def sources(publisher: Publisher) -> Found:
     """The files of each feed, as they are called and when they were written."""
     return {feed: files.listed(config.files) for feed, config in publisher.feeds.items()}
 
 
-def digest(
-    home: Home, publisher: Publisher, as_of: dt.date | None, found: dict[str, list[Listed]]
-) -> str:
+def digest(home: Home, publisher: Publisher, as_of: dt.date | None, found: Found) -> str:
     """Digest of all that decides whether there is anything new, but for the files' contents.
 
     Args:
@@ -64,7 +65,7 @@ def _lists(folder: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def noted(home: Home, seen: str) -> dt.date | None:
-    """The as-of day of the last refresh that found nothing new, if this is what it looked at."""
+    """The as-of day of what is published, if this is what was noted; else None."""
     with suppress(OSError, ValueError):
         looked_at, as_of_day = (home.build / NOTE).read_text(encoding="utf-8").split()
         if looked_at == seen:
@@ -73,6 +74,6 @@ def noted(home: Home, seen: str) -> dt.date | None:
 
 
 def note(home: Home, seen: str, as_of_day: dt.date) -> None:
-    """Notes what a refresh that found nothing new has looked at; a full disk may forbid it."""
+    """Notes what was looked at while all of it is published; a full disk may forbid it."""
     with suppress(OSError):
         batches.write_whole(home.build / NOTE, f"{seen} {as_of_day}\n")

@@ -10,7 +10,7 @@ import datetime as dt
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,11 +33,12 @@ from orchestration import (
 from orchestration.batches import Manifest
 from orchestration.errors import ArvoError, ConfigurationError, RefusedError, SystemFailure
 from orchestration.examiner import Judge
+from orchestration.idle import Found
 from orchestration.landing import Landed
 from orchestration.publisher import Publisher
 from orchestration.reports import FAILED, NOTHING_NEW, PUBLISHED, REFUSED, REPORT, RUNNING
 from orchestration.settings import Home
-from orchestration.sources.files import Listed, literal
+from orchestration.sources.files import literal
 from orchestration.versions import Version
 from orchestration.warehouse import Inputs, Plan
 from quality.gate import CheckResult, Verdict
@@ -74,8 +75,9 @@ class Refresh:
         accepted: Why what compares badly with the past is taken for true, or empty.
         say: Called with one line for each thing a user wants to see happen.
         judge: Calls a judging function, in this process or in another.
-        settled: As-of day of a refresh that looked at just the same and found nothing new
-            (idle.py), or None.
+        found: The files of each feed when it began.
+        settled: As-of day of what is published, where all that is looked at is known to be in it
+            (idle.py); else None.
         verdict: How it stands.
         reason: Why it was refused or failed, in a paragraph.
         error: The exception behind the reason.
@@ -91,6 +93,7 @@ class Refresh:
     say: Callable[[str], None]
     accepted: str = ""
     judge: Callable[[Judge, Home], Verdict] = directly
+    found: Found = field(default_factory=dict)
     settled: dt.date | None = None
     verdict: str = RUNNING
     reason: str = ""
@@ -159,11 +162,12 @@ def opened(
     say: Callable[[str], None] = lambda line: None,
     judge: Callable[[Judge, Home], Verdict] = directly,
     refresh_id: str | None = None,
+    found: Found | None = None,
     settled: Callable[[], dt.date | None] = lambda: None,
 ) -> Iterator[Refresh]:
     """A refresh that holds the home's lock; its report is written whatever happens.
 
-    `settled` is asked once the lock is held.
+    `found` are its files, if they have been looked at; `settled` is asked once the lock is held.
 
     Raises:
         SystemFailure: Another refresh holds the lock, or the home cannot be written.
@@ -173,6 +177,7 @@ def opened(
     started_at = settings.utc_now()
     name = refresh_id or new_id(started_at, _newest_id(home))
     run = Refresh(home, publisher, name, started_at, as_of, is_full, say, accepted, judge)
+    run.found = idle.sources(publisher) if found is None else found
     with homes.lock(home, run.refresh_id):
         if not accepted:
             _refuse_clock_set_back(home, started_at)
@@ -290,9 +295,7 @@ def looks_new(home: Home, publisher: Publisher) -> bool:
     return False
 
 
-def _holds_new_files(
-    home: Home, publisher: Publisher, found: Mapping[str, Sequence[Listed]]
-) -> bool:
+def _holds_new_files(home: Home, publisher: Publisher, found: Found) -> bool:
     for feed, config in publisher.feeds.items():
         landed = {
             (m.source_path, m.source_size, m.source_modified_ns)
@@ -329,11 +332,12 @@ def with_nothing_new(
         if settled() is None and _holds_new_files(home, publisher, found):
             return None
         told = [landed_line(Landed(feed, (), 0)) for feed in publisher.feeds]
-        with opened(home, publisher, as_of=as_of, say=told.append, settled=settled) as run:
+        with opened(
+            home, publisher, as_of=as_of, say=told.append, found=found, settled=settled
+        ) as run:
             is_idle = not has_work(run)
-            if is_idle and run.wanted is not None:
-                seen = idle.digest(home, publisher, as_of, found)
-                idle.note(home, seen, run.wanted.as_of_day)
+            if is_idle and run.settled is None:
+                _settle(run)
             # What did nothing leaves no report.
             run.verdict = NOTHING_NEW
     except (ConfigurationError, OSError):
@@ -516,7 +520,16 @@ def publish(run: Refresh) -> Version:
         run.say(f"publish  {run.version.path.name}")
     with run.step("archive"):
         _archive(run)
+    _settle(run)
     return run.version
+
+
+def _settle(run: Refresh) -> None:
+    """Spares the next refresh the lists of what landed, unless a file came in between."""
+    with suppress(ArvoError, OSError):
+        if not _holds_new_files(run.home, run.publisher, run.found):
+            seen = idle.digest(run.home, run.publisher, run.as_of, run.found)
+            idle.note(run.home, seen, _wanted(run).as_of_day)
 
 
 def _archive(run: Refresh) -> None:

@@ -1,9 +1,11 @@
 """What a refresh leaves for its readers."""
 
 import datetime as dt
+import random
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -14,6 +16,7 @@ from orchestration.examiner import Judge
 from orchestration.reports import FAILED, NOTHING_NEW, PUBLISHED
 from orchestration.settings import Home
 from quality.gate import CheckResult, Verdict
+from tests.bench import crashes
 from tests.refresh.conftest import FEEDS
 from tests.refresh.small import Small, bill, build, page_view, payment
 
@@ -116,6 +119,23 @@ def test_what_a_refresh_has_found_nothing_new_in_is_not_read_again(
     assert (again.verdict, again.as_of_day) == (NOTHING_NEW, dt.date(2024, 3, 2))
 
 
+def test_what_was_just_published_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Small(tmp_path / "small", crashes.FEEDS)
+    [first, second] = crashes.deliveries(random.Random(1), 2)  # noqa: S311
+    crashes.deliver(small, first)
+    monkeypatch.setattr(refresh, "_judged", lambda run, verdict: verdict)
+    crashes.refresh_bare(small)
+    with monkeypatch.context() as reading:
+        reading.setattr(batches, "committed", None)
+        again = idle_refresh(small)
+    assert again is not None
+    assert again.verdict == NOTHING_NEW
+    crashes.deliver(small, second)
+    assert idle_refresh(small) is None
+
+
 def test_a_batch_taken_out_after_nothing_new_is_work(refreshed: Small) -> None:
     assert idle_refresh(refreshed) is not None
     batch = batches.committed(refreshed.home, "ad_revenue")[0]
@@ -189,7 +209,7 @@ def test_an_as_of_day_hides_what_came_after_it(small: Small) -> None:
     ) == [(20, 14)]
 
 
-def test_what_is_not_configured_is_null_and_never_zero(tmp_path: "Path") -> None:  # noqa: F821
+def test_what_is_not_configured_is_null_and_never_zero(tmp_path: Path) -> None:
     small = Small(tmp_path / "small", ["payments"])
     small.add("payments", payment("p1", "liisa", "2024-02-10T00:00:00Z", 10))
     assert small.refresh(tests=False).verdict == PUBLISHED
