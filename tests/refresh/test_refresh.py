@@ -18,7 +18,7 @@ from orchestration.settings import Home
 from quality.gate import CheckResult, Verdict
 from tests.bench import crashes
 from tests.refresh.conftest import FEEDS
-from tests.refresh.small import Small, bill, build, page_view, payment
+from tests.refresh.small import Small, bill, build, page_view, payment, subscription
 
 
 def test_a_refresh_publishes_what_each_customer_is_worth(small: Small) -> None:
@@ -207,6 +207,30 @@ def test_an_as_of_day_hides_what_came_after_it(small: Small) -> None:
     assert small.rows(
         "select sum(economic_past_value), sum(visitor_value) from customer_value"
     ) == [(20, 14)]
+
+
+def test_once_nobody_pays_mrr_is_zero_and_not_gone(small: Small) -> None:
+    gone = subscription("s1", "liisa@example.fi", "2024-02-10T00:00:00Z")
+    small.add("subscriptions", {**gone, "ended_at": "2024-03-15T00:00:00Z"})
+    small.add("events", page_view("e5", "v2", "2024-05-02T11:00:00Z"))
+    assert small.refresh().verdict == PUBLISHED
+    assert small.rows(
+        "select month::varchar, plan, start_mrr, end_mrr, paying_customers, logo_churn_rate "
+        "from mrr_monthly order by all"
+    ) == [
+        (month, plan, start, end, paying, churned)
+        for month, start, end, paying, churned in (
+            ("2024-02-01", 0, 10, 1, None),
+            ("2024-03-01", 10, 0, 0, 1),
+            ("2024-04-01", 0, 0, 0, None),
+            ("2024-05-01", 0, 0, 0, None),
+        )
+        for plan in ("(all plans)", gone["plan"])
+    ]
+    assert small.rows(
+        "select metric, value from metric_values where segment = '(all)' and period = 'month' "
+        "and metric in ('mrr', 'paying_subscribers') and period_start = '2024-04-01' order by all"
+    ) == [("mrr", 0), ("paying_subscribers", 0)]
 
 
 def test_what_is_not_configured_is_null_and_never_zero(tmp_path: Path) -> None:

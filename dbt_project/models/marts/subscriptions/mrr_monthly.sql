@@ -60,6 +60,48 @@ lines as (
 
 ),
 
+first_months as (
+
+    select
+        plan,
+        min(month) as month
+    from lines
+    group by plan
+
+),
+
+-- Where nobody is left, nothing is: from its first month on a plan has a row of every
+-- month.
+spine as (
+
+    select
+        months.month,
+        first_months.plan,
+        cast(0 as decimal(18, 4)) as start_mrr,
+        cast(0 as decimal(18, 4)) as fx_effect,
+        cast(0 as decimal(18, 4)) as new_mrr,
+        cast(0 as decimal(18, 4)) as reactivation_mrr,
+        cast(0 as decimal(18, 4)) as expansion_mrr,
+        cast(0 as decimal(18, 4)) as contraction_mrr,
+        cast(0 as decimal(18, 4)) as churn_mrr,
+        cast(0 as decimal(18, 4)) as switched_in_mrr,
+        cast(0 as decimal(18, 4)) as switched_out_mrr,
+        cast(0 as decimal(18, 4)) as end_mrr,
+        'unchanged' as movement,
+        false as is_involuntary
+    from first_months
+    inner join months on first_months.month <= months.month
+
+),
+
+every_line as (
+
+    select * from lines
+    union all
+    select * from spine
+
+),
+
 summed as (
 
     select
@@ -84,7 +126,7 @@ summed as (
         count(*) filter (where end_mrr > 0) as paying_customers,
         -- Rates divide by the start at the month's own rate, as their numerators are.
         cast(nullif(sum(start_mrr + fx_effect), 0) as double) as opening_mrr
-    from lines
+    from every_line
     group by month, plan
 
 ),
