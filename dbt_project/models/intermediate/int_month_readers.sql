@@ -1,8 +1,14 @@
 with
 
-customer_days as (
+daily_visitors as (
 
-    select * from {{ ref('int_customer_days') }}
+    select * from {{ ref('int_daily_visitors') }}
+
+),
+
+account_visitors as (
+
+    select * from {{ ref('int_account_visitors') }}
 
 ),
 
@@ -41,20 +47,51 @@ month_ends as (
 
 ),
 
-final as (
+visits as (
 
     select
-        customer_days.customer_key,
+        coalesce(
+            daily_visitors.account_key,
+            account_visitors.account_key,
+            daily_visitors.visitor_key
+        ) as customer_key,
+        daily_visitors.day,
+        daily_visitors.page_views
+    from daily_visitors
+    inner join refresh on daily_visitors.day <= refresh.as_of_day
+    left join account_visitors
+        on daily_visitors.visitor_key = account_visitors.visitor_key
+
+),
+
+aged as (
+
+    select
+        visits.customer_key,
         month_ends.month,
-        count(*) as active_days,
-        cast(sum(customer_days.page_views) as bigint) as page_views,
-        {{ days_between('max(customer_days.day)', 'month_ends.day') }} as recency_days
-    from customer_days
+        visits.page_views,
+        {{ days_between('visits.day', 'month_ends.day') }} as age_days
+    from visits
     inner join month_ends
         on
-            customer_days.day <= month_ends.day
-            and customer_days.day > {{ add_days('month_ends.day', -30) }}
-    group by customer_days.customer_key, month_ends.month, month_ends.day
+            visits.day <= month_ends.day
+            and visits.day > {{ add_days('month_ends.day', -30) }}
+
+),
+
+final as (
+
+    -- A day is a bit of the thirty: on several devices it is one, without a pass over
+    -- each customer's days first.
+    select
+        customer_key,
+        month,
+        cast(bit_count(bit_or(cast(power(2, age_days) as bigint))) as bigint)
+            as active_days,
+        cast(sum(page_views) as bigint) as page_views,
+        min(age_days) as recency_days
+    from aged
+    group by customer_key, month
 
 )
 
