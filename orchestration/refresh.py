@@ -519,27 +519,41 @@ def publish(run: Refresh) -> Version:
             raise
         run.say(f"publish  {run.version.path.name}")
     with run.step("archive"):
-        _archive(run)
-    _settle(run)
+        is_whole = _archive(run)
+    if is_whole:
+        _settle(run)
     return run.version
 
 
 def _settle(run: Refresh) -> None:
-    """Spares the next refresh the lists of what landed, unless a file came in between."""
+    """Spares the next refresh the lists of what landed, if all there is by now is published.
+
+    A file may have come since the refresh began, and so may midnight, which can move the as-of
+    day: the digest is taken first, so that a day that ends in between is not noted.
+    """
     with suppress(ArvoError, OSError):
-        if not _holds_new_files(run.home, run.publisher, run.found):
-            seen = idle.digest(run.home, run.publisher, run.as_of, run.found)
-            idle.note(run.home, seen, _wanted(run).as_of_day)
+        seen = idle.digest(run.home, run.publisher, run.as_of, run.found)
+        due = warehouse.inputs(run.home, run.publisher, run.as_of, settings.utc_now())
+        is_published = due.key == reports.last_published_key(run.home)
+        if is_published and not _holds_new_files(run.home, run.publisher, run.found):
+            idle.note(run.home, seen, due.as_of_day)
 
 
-def _archive(run: Refresh) -> None:
-    """Puts many small batches into one folder; what keeps it from doing so can wait."""
+def _archive(run: Refresh) -> bool:
+    """Puts many small batches into one folder; what keeps it from doing so can wait.
+
+    Returns:
+        Whether nothing did.
+    """
+    is_whole = True
     for feed in run.publisher.feeds:
         try:
             if archives.archive_small(run.home, feed):
                 run.say(f"archive  {feed}: its small batches share a folder now")
         except (ArvoError, OSError, duckdb.Error) as error:
+            is_whole = False
             run.say(f"archive  {feed}: left for the next refresh ({error})")
+    return is_whole
 
 
 def judge_candidate(home: Home) -> Verdict:

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import batches, landing, publisher, refresh
+from orchestration import batches, idle, landing, publisher, refresh, reports, settings
 from orchestration.errors import RefusedError, SystemFailure
 from orchestration.examiner import Judge
 from orchestration.reports import FAILED, NOTHING_NEW, PUBLISHED
@@ -134,6 +134,29 @@ def test_what_was_just_published_is_not_read_again(
     assert again.verdict == NOTHING_NEW
     crashes.deliver(small, second)
     assert idle_refresh(small) is None
+
+
+def test_a_refresh_that_ends_after_midnight_does_not_speak_for_the_next_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Contracts tell of no day on which something happened: the marts stand for the clock's today.
+    small = Small(tmp_path / "small", ("subscriptions",))
+    small.add("subscriptions", subscription("s1", "liisa", "2024-02-10T00:00:00Z"))
+    note = small.home.build / idle.NOTE
+    began = dt.datetime(2024, 3, 1, 21, 50)
+    monkeypatch.setattr(settings, "utc_now", lambda: began)
+    with small.opened() as run:
+        refresh.land(run, "subscriptions")
+        assert refresh.has_work(run)
+        run.verdict = NOTHING_NEW
+    assert run.wanted is not None
+    monkeypatch.setattr(reports, "last_published_key", lambda home: run.wanted.key)
+    monkeypatch.setattr(settings, "utc_now", lambda: began + dt.timedelta(days=1))
+    refresh._settle(run)
+    assert not note.exists()
+    monkeypatch.setattr(settings, "utc_now", lambda: began)
+    refresh._settle(run)
+    assert note.exists()
 
 
 def test_a_batch_taken_out_after_nothing_new_is_work(refreshed: Small) -> None:

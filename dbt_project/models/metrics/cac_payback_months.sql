@@ -30,7 +30,7 @@ first_months as (
 mrr as (
 
     select * from {{ ref('mrr_monthly') }}
-    where plan = '(all plans)'
+    where plan = '(all plans)' and paying_customers > 0
 
 ),
 
