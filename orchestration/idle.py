@@ -76,4 +76,5 @@ def noted(home: Home, seen: str) -> dt.date | None:
 def note(home: Home, seen: str, as_of_day: dt.date) -> None:
     """Notes what was looked at while all of it is published; a full disk may forbid it."""
     with suppress(OSError):
-        batches.write_whole(home.build / NOTE, f"{seen} {as_of_day}\n")
+        # Half of it is not what anybody looks for: written in place, a kill leaves nothing else.
+        (home.build / NOTE).write_text(f"{seen} {as_of_day}\n", encoding="utf-8")
