@@ -418,7 +418,7 @@ def kinds(small: Small) -> dict[str, int]:
     """Files of the home by their kind, and of the folder for temporary files.
 
     Dagster's own files are left out, and what has a fixed name or goes with the next refresh: dbt's
-    working files, the note of a refresh with nothing new.
+    working files, the note that all is published.
     """
     home = small.home
     own = (home.dagster, home.build / "dbt", home.build / "scratch", home.build / idle.NOTE)

@@ -116,8 +116,7 @@ active as (
     -- Of accounts only. A day is a bit of its window: days are counted without a pass
     -- over each of them first.
     select
-        coalesce(visitor_days.account_key, account_visitors.account_key)
-            as customer_key,
+        {{ account_of('visitor_days') }} as customer_key,
         visitor_days.window_number,
         cast(
             bit_count(bit_or(cast(power(2, visitor_days.window_day) as bigint)))
@@ -131,9 +130,9 @@ active as (
         on visitor_days.visitor_key = account_visitors.visitor_key
     where
         visitor_days.window_number <= {{ block_count + 1 }}
-        and coalesce(visitor_days.account_key, account_visitors.account_key) is not null
+        and {{ account_of('visitor_days') }} is not null
     group by
-        coalesce(visitor_days.account_key, account_visitors.account_key),
+        {{ account_of('visitor_days') }},
         visitor_days.window_number
 
 ),
@@ -141,7 +140,7 @@ active as (
 acted as (
 
     select
-        {{ surrogate_key('coalesce(actions.account_id, account_visitors.account_id)') }}
+        {{ surrogate_key(account_of('actions', by='id')) }}
             as customer_key,
         actions.window_number,
         bool_or(actions.event_type in ('share', 'comment')) as has_shared_or_commented,
@@ -151,9 +150,9 @@ acted as (
     left join account_visitors on actions.visitor_id = account_visitors.visitor_id
     where
         actions.window_number <= {{ block_count + 1 }}
-        and coalesce(actions.account_id, account_visitors.account_id) is not null
+        and {{ account_of('actions', by='id') }} is not null
     group by
-        coalesce(actions.account_id, account_visitors.account_id),
+        {{ account_of('actions', by='id') }},
         actions.window_number
 
 ),

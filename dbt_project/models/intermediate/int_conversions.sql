@@ -22,9 +22,7 @@ account_visitors as (
 steps as (
 
     select
-        coalesce(
-            actions.account_id, account_visitors.account_id, actions.visitor_id
-        ) as customer_id,
+        {{ customer_of('actions', by='id') }} as customer_id,
         actions.day,
         actions.content_id,
         actions.event_type,

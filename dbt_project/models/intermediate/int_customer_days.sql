@@ -27,11 +27,7 @@ refresh as (
 final as (
 
     select
-        coalesce(
-            daily_visitors.account_key,
-            account_visitors.account_key,
-            daily_visitors.visitor_key
-        ) as customer_key,
+        {{ customer_of('daily_visitors') }} as customer_key,
         daily_visitors.day,
         cast(sum(daily_visitors.page_views) as bigint) as page_views,
         cast(sum(daily_visitors.engaged_seconds) as decimal(18, 3)) as engaged_seconds
@@ -40,11 +36,7 @@ final as (
     left join account_visitors
         on daily_visitors.visitor_key = account_visitors.visitor_key
     group by
-        coalesce(
-            daily_visitors.account_key,
-            account_visitors.account_key,
-            daily_visitors.visitor_key
-        ),
+        {{ customer_of('daily_visitors') }},
         daily_visitors.day
 
 )

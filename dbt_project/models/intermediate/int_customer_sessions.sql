@@ -25,9 +25,7 @@ final as (
 
     -- A session in which somebody logs in is his, from its first page on.
     select
-        coalesce(
-            sessions.account_key, account_visitors.account_key, sessions.visitor_key
-        ) as customer_key,
+        {{ customer_of('sessions') }} as customer_key,
         sessions.day,
         sessions.started_at,
         sessions.channel,

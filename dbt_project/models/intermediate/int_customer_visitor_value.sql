@@ -44,11 +44,7 @@ customers as (
 summed as (
 
     select
-        coalesce(
-            visitor_value.account_key,
-            account_visitors.account_key,
-            visitor_value.visitor_key
-        ) as customer_key,
+        {{ customer_of('visitor_value') }} as customer_key,
         {{ month_of('visitor_value.day') }} as month,
         cast(sum(visitor_value.visitor_value) as decimal(18, 4)) as visitor_value
     from visitor_value
@@ -56,11 +52,7 @@ summed as (
         on visitor_value.visitor_key = account_visitors.visitor_key
     inner join refresh on visitor_value.day <= refresh.as_of_day
     group by
-        coalesce(
-            visitor_value.account_key,
-            account_visitors.account_key,
-            visitor_value.visitor_key
-        ),
+        {{ customer_of('visitor_value') }},
         {{ month_of('visitor_value.day') }}
 
 ),

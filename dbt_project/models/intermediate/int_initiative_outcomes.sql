@@ -75,8 +75,7 @@ account_days as (
     -- int_customer_days of those who have an account: the other half would be summed
     -- only to be left out.
     select
-        coalesce(daily_visitors.account_key, account_visitors.account_key)
-            as customer_key,
+        {{ account_of('daily_visitors') }} as customer_key,
         daily_visitors.day,
         cast(sum(daily_visitors.page_views) as bigint) as page_views
     from daily_visitors
@@ -84,11 +83,11 @@ account_days as (
     left join account_visitors
         on daily_visitors.visitor_key = account_visitors.visitor_key
     where
-        coalesce(daily_visitors.account_key, account_visitors.account_key) is not null
+        {{ account_of('daily_visitors') }} is not null
         -- Read only where somebody asks.
         and exists (select 1 from initiatives)
     group by
-        coalesce(daily_visitors.account_key, account_visitors.account_key),
+        {{ account_of('daily_visitors') }},
         daily_visitors.day
 
 ),

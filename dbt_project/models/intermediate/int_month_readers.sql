@@ -50,11 +50,7 @@ month_ends as (
 visits as (
 
     select
-        coalesce(
-            daily_visitors.account_key,
-            account_visitors.account_key,
-            daily_visitors.visitor_key
-        ) as customer_key,
+        {{ customer_of('daily_visitors') }} as customer_key,
         daily_visitors.day,
         daily_visitors.page_views
     from daily_visitors

@@ -75,11 +75,7 @@ brought as (
     union all
 
     select
-        coalesce(
-            visitor_value.account_id,
-            account_visitors.account_id,
-            visitor_value.visitor_id
-        ) as customer_id,
+        {{ customer_of('visitor_value', by='id') }} as customer_id,
         visitor_value.day,
         visitor_value.visitor_value as own_value,
         cast(0 as decimal(18, 4)) as click_value
