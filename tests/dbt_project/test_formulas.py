@@ -28,6 +28,7 @@ WITH_FORMULAS = {
     "int_churn_risks",
     "int_churn_scores",
     "int_churn_speed",
+    "int_churn_subscribers",
     "int_click_credits",
     "int_contract_holdout",
     "int_contract_segments",

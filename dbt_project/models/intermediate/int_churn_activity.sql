@@ -14,14 +14,7 @@ owners as (
 
 subscribers as (
 
-    -- A number is grouped by in a third of the time and room that a pseudonym takes.
-    select
-        account_id as customer_id,
-        {{ surrogate_key('account_id') }} as customer_key,
-        row_number() over (order by account_id) as subscriber
-    from {{ ref('stg_subscriptions') }}
-    where status in ('active', 'past_due')
-    group by account_id
+    select * from {{ ref('int_churn_subscribers') }}
 
 ),
 
@@ -40,7 +33,8 @@ anchors as (
         anchor,
         anchor_day,
         min(number) as first_number,
-        max(number) + 1 as last_number
+        max(number) + 1 as last_number,
+        min(number) filter (where sample = 'scoring') + 1 as last_scoring_number
     from moments
     group by anchor, anchor_day
 
@@ -54,6 +48,7 @@ windows as (
         anchor,
         number,
         moment_day,
+        sample,
         number as window_number,
         true as is_last
     from moments
@@ -64,6 +59,7 @@ windows as (
         anchor,
         number,
         moment_day,
+        sample,
         number + 1 as window_number,
         false as is_last
     from moments
@@ -75,6 +71,7 @@ logged_in as (
     -- Known at any moment after it.
     select
         subscribers.subscriber,
+        subscribers.is_teacher,
         daily_visitors.day,
         daily_visitors.engaged_seconds,
         cast(null as date) as owned_from_day,
@@ -90,6 +87,7 @@ logged_out as (
 
     select
         subscribers.subscriber,
+        subscribers.is_teacher,
         daily_visitors.day,
         daily_visitors.engaged_seconds,
         owners.owned_from_day,
@@ -125,8 +123,11 @@ placed as (
     cross join anchors
     where
         visits.day <= {{ add_days('anchors.anchor_day', '-28 * anchors.first_number') }}
-        and visits.day
-        > {{ add_days('anchors.anchor_day', '-28 * (anchors.last_number + 1)') }}
+        and visits.day > {{ add_days(
+            'anchors.anchor_day',
+            '-28 * (case when visits.is_teacher then anchors.last_number '
+            ~ 'else anchors.last_scoring_number end + 1)'
+        ) }}
 
 ),
 
@@ -138,12 +139,19 @@ by_window as (
         anchor,
         window_number,
         subscriber,
+        is_teacher,
         owned_from_day,
         shared_from_day,
         bit_or(cast(power(2, age_days - 28 * window_number) as bigint)) as days,
         cast(sum(engaged_seconds) as decimal(18, 3)) as engaged_seconds
     from placed
-    group by anchor, window_number, subscriber, owned_from_day, shared_from_day
+    group by
+        anchor,
+        window_number,
+        subscriber,
+        is_teacher,
+        owned_from_day,
+        shared_from_day
 
 ),
 
@@ -163,12 +171,15 @@ summed as (
             by_window.anchor = windows.anchor
             and by_window.window_number = windows.window_number
     where
-        by_window.owned_from_day is null
-        or (
-            by_window.owned_from_day <= windows.moment_day
-            and (
-                by_window.shared_from_day is null
-                or by_window.shared_from_day > windows.moment_day
+        (by_window.is_teacher or windows.sample = 'scoring')
+        and (
+            by_window.owned_from_day is null
+            or (
+                by_window.owned_from_day <= windows.moment_day
+                and (
+                    by_window.shared_from_day is null
+                    or by_window.shared_from_day > windows.moment_day
+                )
             )
         )
     group by windows.anchor, windows.number, by_window.subscriber
@@ -178,14 +189,13 @@ summed as (
 final as (
 
     select
-        summed.anchor,
-        summed.number,
-        subscribers.customer_id,
-        coalesce(cast(bit_count(summed.days) as bigint), 0) as active_days,
-        coalesce(cast(bit_count(summed.prior_days) as bigint), 0) as prior_active_days,
-        cast(summed.engaged_seconds as decimal(18, 3)) as engaged_seconds
+        anchor,
+        number,
+        subscriber,
+        coalesce(cast(bit_count(days) as bigint), 0) as active_days,
+        coalesce(cast(bit_count(prior_days) as bigint), 0) as prior_active_days,
+        cast(engaged_seconds as decimal(18, 3)) as engaged_seconds
     from summed
-    inner join subscribers on summed.subscriber = subscribers.subscriber
 
 )
 

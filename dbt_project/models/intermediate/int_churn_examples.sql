@@ -41,18 +41,7 @@ feeds as (
 
 people as (
 
-    -- A number takes a tenth of the room of a pseudonym, and all that is known of the
-    -- examples is held in memory at a time.
-    select
-        account_id as customer_id,
-        row_number() over (order by account_id) as subscriber,
-        -- A fifth of the customers, by the first digit of the pseudonym.
-        cast(
-            position(lower(substr(account_id, 1, 1)) in '0123456789abcdef') % 5
-            as integer
-        ) as fold
-    from subscriptions
-    group by account_id
+    select * from {{ ref('int_churn_subscribers') }}
 
 ),
 
@@ -60,10 +49,8 @@ activity as (
 
     select
         moments.moment,
-        people.subscriber,
         activity.*
     from {{ ref('int_churn_activity') }} as activity
-    inner join people on activity.customer_id = people.customer_id
     inner join moments
         on activity.anchor = moments.anchor and activity.number = moments.number
 
@@ -73,10 +60,8 @@ speed as (
 
     select
         moments.moment,
-        people.subscriber,
         speed.*
     from {{ ref('int_churn_speed') }} as speed
-    inner join people on speed.customer_id = people.customer_id
     inner join moments
         on speed.anchor = moments.anchor and speed.number = moments.number
 
@@ -86,6 +71,7 @@ periods as (
 
     select
         people.subscriber,
+        people.is_teacher,
         subscriptions.subscription_id,
         subscriptions.plan,
         subscriptions.currency,
@@ -136,7 +122,9 @@ paid as (
     inner join first_starts on ranked.subscription_id = first_starts.subscription_id
     cross join refresh
     inner join moments
-        on {{ is_paid_at('ranked', 'moments.moment_at', 'refresh.grace_days') }}
+        on
+            (ranked.is_teacher or moments.sample = 'scoring')
+            and {{ is_paid_at('ranked', 'moments.moment_at', 'refresh.grace_days') }}
     left join rates
         on
             ranked.currency = rates.currency
@@ -169,7 +157,10 @@ stayed as (
     cross join refresh
     inner join moments
         on {{ is_paid_at('periods', 'moments.outcome_at', 'refresh.grace_days') }}
-    where periods.mrr > 0 and moments.sample <> 'scoring'
+    where
+        periods.mrr > 0
+        and periods.is_teacher
+        and moments.sample <> 'scoring'
 
 ),
 
@@ -187,7 +178,10 @@ paused as (
                 subscriptions.ended_at is null
                 or subscriptions.ended_at >= moments.outcome_at
             )
-    where subscriptions.status = 'paused' and moments.sample <> 'scoring'
+    where
+        subscriptions.status = 'paused'
+        and people.is_teacher
+        and moments.sample <> 'scoring'
 
 ),
 
@@ -201,7 +195,8 @@ failed as (
     cross join refresh
     inner join moments
         on
-            subscriptions.started_at < moments.moment_at
+            (people.is_teacher or moments.sample = 'scoring')
+            and subscriptions.started_at < moments.moment_at
             and {{ local_day('subscriptions.started_at', 'refresh.time_zone') }}
             > {{ add_days('moments.moment_day', -84) }}
     where subscriptions.status = 'past_due'
@@ -266,7 +261,8 @@ answers as (
     cross join refresh
     inner join moments
         on
-            surveys.responded_at < moments.moment_at
+            (people.is_teacher or moments.sample = 'scoring')
+            and surveys.responded_at < moments.moment_at
             and {{ local_day('surveys.responded_at', 'refresh.time_zone') }}
             > {{ add_days('moments.moment_day', -365) }}
     where

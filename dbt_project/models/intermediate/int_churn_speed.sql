@@ -20,16 +20,15 @@ refresh as (
 
 subscribers as (
 
-    select distinct account_id as customer_id
-    from {{ ref('stg_subscriptions') }}
-    where status in ('active', 'past_due')
+    select * from {{ ref('int_churn_subscribers') }}
 
 ),
 
 measured as (
 
     select
-        owners.customer_id,
+        subscribers.subscriber,
+        subscribers.is_teacher,
         owners.owned_from_day,
         owners.shared_from_day,
         {{ local_day('page_speed.measured_at', 'refresh.time_zone') }} as day,
@@ -37,7 +36,7 @@ measured as (
         page_speed.lcp_ms > 4000 as is_slow
     from {{ ref('stg_page_speed') }} as page_speed
     inner join owners on page_speed.visitor_id = owners.visitor_id
-    inner join subscribers on owners.customer_id = subscribers.customer_id
+    inner join subscribers on owners.customer_key = subscribers.customer_key
     cross join refresh
     where
         page_speed.lcp_ms is not null
@@ -73,19 +72,20 @@ final as (
     select
         moments.anchor,
         moments.number,
-        numbered.customer_id,
+        numbered.subscriber,
         count(*) as view_count,
         count(*) filter (where numbered.is_slow) as slow_count
     from numbered
     inner join moments
         on numbered.anchor = moments.anchor and numbered.number = moments.number
     where
-        numbered.owned_from_day <= moments.moment_day
+        (numbered.is_teacher or moments.sample = 'scoring')
+        and numbered.owned_from_day <= moments.moment_day
         and (
             numbered.shared_from_day is null
             or numbered.shared_from_day > moments.moment_day
         )
-    group by moments.anchor, moments.number, numbered.customer_id
+    group by moments.anchor, moments.number, numbered.subscriber
 
 )
 
