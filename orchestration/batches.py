@@ -233,11 +233,12 @@ def archive_paths(
     home: Home, manifests: Iterable[Manifest], days: Container[dt.date] | None = None
 ) -> list[str]:
     """Files of the archives that hold these batches; they hold rows of others, too."""
-    archives = {(m.feed, m.archive) for m in manifests if m.archive is not None}
+    # By name: to hash an archive is to hash its every file, for every batch that it holds.
+    archives = {(m.feed, m.archive.name): m.archive for m in manifests if m.archive is not None}
     return _typical_first(
         sorted(
-            (str(home.landing / feed / archive.name / part.name), part.row_count)
-            for feed, archive in archives
+            (str(home.landing / feed / name / part.name), part.row_count)
+            for (feed, name), archive in archives.items()
             for part in archive.parts
             if days is None or part.day is None or part.day in days
         )

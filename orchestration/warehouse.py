@@ -425,27 +425,30 @@ KEPT_OF_PUBLISHED = {
 
 def _expose_published(connection: duckdb.DuckDBPyConnection, serving: Path | None) -> None:
     """The rows that stay as they were published; a version of an older arvo may have none."""
-    for name, (_, columns, _) in KEPT_OF_PUBLISHED.items():
-        replace_table(connection, f"landing.{name}", columns, ())
-    if serving is None:
-        return
-    connection.execute(f"attach {literal(str(serving))} as serving (read_only)")
+    held: dict[str, set[str]] = {}
+    if serving is not None:
+        connection.execute(f"attach {literal(str(serving))} as serving (read_only)")
+        for mart, column in connection.execute(
+            "select table_name, column_name from duckdb_columns() "
+            "where database_name = 'serving' and schema_name = 'main'"
+        ).fetchall():
+            held.setdefault(mart, set()).add(column)
     try:
         for name, (mart, columns, condition) in KEPT_OF_PUBLISHED.items():
-            names = [column.split()[0] for column in re.split(r", (?![0-9])", columns)]
-            held = connection.execute(
-                "select column_name from duckdb_columns() where database_name = 'serving' "
-                "and schema_name = 'main' and table_name = ?",
-                [mart],
-            ).fetchall()
-            if set(names) <= {column for (column,) in held}:
-                listed = ", ".join(names)
-                connection.execute(
-                    f"insert into landing.{name} select {listed} from serving.main.{mart} "
-                    f"where {condition}"
-                )
+            typed = dict(column.split(" ", 1) for column in re.split(r", (?![0-9])", columns))
+            if not typed.keys() <= held.get(mart, set()):
+                replace_table(connection, f"landing.{name}", columns, ())
+                continue
+            # Made from the query: millions of rows put into a table that is there take thrice
+            # as long.
+            listed = ", ".join(f"cast({each} as {kind}) as {each}" for each, kind in typed.items())
+            connection.execute(
+                f"create or replace table landing.{name} as "
+                f"select {listed} from serving.main.{mart} where {condition}"
+            )
     finally:
-        connection.execute("detach serving")
+        if serving is not None:
+            connection.execute("detach serving")
 
 
 def _expose_unpublished(
@@ -596,11 +599,11 @@ def _parquet(paths: Sequence[str], *options: str) -> str:
 def _hidden_sql(home: Home, feed: str, manifests: Sequence[Manifest]) -> str:
     """A condition that keeps out batches that an archive holds beside those wanted."""
     wanted = {m.batch_id for m in manifests}
-    archives = {m.archive for m in manifests if m.archive is not None}
+    archives = {m.archive.name for m in manifests if m.archive is not None}
     hidden = [
         literal(m.batch_id)
         for m in batches.committed(home, feed)
-        if m.archive in archives and m.batch_id not in wanted
+        if m.archive and m.archive.name in archives and m.batch_id not in wanted
     ]
     return f" where batch_id not in ({', '.join(hidden)})" if hidden else ""
 

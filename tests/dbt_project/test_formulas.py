@@ -37,6 +37,7 @@ WITH_FORMULAS = {
     "int_contributions",
     "int_conversions",
     "int_customer_days",
+    "int_daily_customers",
     "int_daily_traffic",
     "int_first_purchases",
     "int_identity",

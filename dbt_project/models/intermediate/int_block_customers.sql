@@ -32,17 +32,18 @@ subscriptions as (
 
 ),
 
-visitor_days as (
+daily_customers as (
 
     select
-        visitor_days.*,
+        daily_customers.*,
         cast(
-            floor({{ days_between('visitor_days.day', 'refresh.as_of_day') }} / 28.0)
+            floor({{ days_between('daily_customers.day', 'refresh.as_of_day') }} / 28.0)
             as integer
         ) as window_number,
-        {{ days_between('visitor_days.day', 'refresh.as_of_day') }} % 28 as window_day
-    from {{ ref('int_visitor_days') }} as visitor_days
-    inner join refresh on visitor_days.day <= refresh.as_of_day
+        {{ days_between('daily_customers.day', 'refresh.as_of_day') }} % 28
+            as window_day
+    from {{ ref('int_daily_customers') }} as daily_customers
+    inner join refresh on daily_customers.day <= refresh.as_of_day
 
 ),
 
@@ -116,24 +117,17 @@ active as (
     -- Of accounts only. A day is a bit of its window: days are counted without a pass
     -- over each of them first.
     select
-        {{ account_of('visitor_days') }} as customer_key,
-        visitor_days.window_number,
+        customer_key,
+        window_number,
         cast(
-            bit_count(bit_or(cast(power(2, visitor_days.window_day) as bigint)))
-            as integer
+            bit_count(bit_or(cast(power(2, window_day) as bigint))) as integer
         ) as active_days,
-        bool_or(visitor_days.account_key is not null) as has_logged_in,
-        min(visitor_days.device) as first_device,
-        max(visitor_days.device) as last_device
-    from visitor_days
-    left join account_visitors
-        on visitor_days.visitor_key = account_visitors.visitor_key
-    where
-        visitor_days.window_number <= {{ block_count + 1 }}
-        and {{ account_of('visitor_days') }} is not null
-    group by
-        {{ account_of('visitor_days') }},
-        visitor_days.window_number
+        bool_or(is_logged_in) as has_logged_in,
+        min(first_device) as first_device,
+        max(last_device) as last_device
+    from daily_customers
+    where is_account and window_number <= {{ block_count + 1 }}
+    group by customer_key, window_number
 
 ),
 
@@ -157,19 +151,33 @@ acted as (
 
 ),
 
+seen_days as (
+
+    select distinct day from {{ ref('int_daily_visitors') }}
+
+),
+
 covered as (
 
     select
-        window_number,
-        count(distinct day) as days_with_events
-    from visitor_days
-    group by window_number
+        cast(
+            floor({{ days_between('seen_days.day', 'refresh.as_of_day') }} / 28.0)
+            as integer
+        ) as window_number,
+        count(*) as days_with_events
+    from seen_days
+    inner join refresh on seen_days.day <= refresh.as_of_day
+    group by
+        cast(
+            floor({{ days_between('seen_days.day', 'refresh.as_of_day') }} / 28.0)
+            as integer
+        )
 
 ),
 
 history as (
 
-    select min(day) as first_day from visitor_days
+    select min(day) as first_day from seen_days
 
 ),
 

@@ -18,15 +18,6 @@ subscribers as (
 
 ),
 
-daily_visitors as (
-
-    select daily_visitors.*
-    from {{ ref('int_daily_visitors') }} as daily_visitors
-    cross join {{ source('run', 'refresh') }} as refresh
-    where daily_visitors.day <= refresh.as_of_day
-
-),
-
 anchors as (
 
     select
@@ -66,6 +57,8 @@ windows as (
 
 ),
 
+-- The visitor-days are named where they are read: once for both, DuckDB would copy them
+-- first.
 logged_in as (
 
     -- Known at any moment after it.
@@ -76,7 +69,7 @@ logged_in as (
         daily_visitors.engaged_seconds,
         cast(null as date) as owned_from_day,
         cast(null as date) as shared_from_day
-    from daily_visitors
+    from {{ ref('int_daily_visitors') }} as daily_visitors
     inner join subscribers on daily_visitors.account_key = subscribers.customer_key
 
 ),
@@ -92,7 +85,7 @@ logged_out as (
         daily_visitors.engaged_seconds,
         owners.owned_from_day,
         owners.shared_from_day
-    from daily_visitors
+    from {{ ref('int_daily_visitors') }} as daily_visitors
     inner join owners on daily_visitors.visitor_key = owners.visitor_key
     inner join subscribers on owners.customer_key = subscribers.customer_key
     where daily_visitors.account_key is null
@@ -121,6 +114,7 @@ placed as (
         ) as window_number
     from visits
     cross join anchors
+    -- The last window ends with the as-of day, or before it.
     where
         visits.day <= {{ add_days('anchors.anchor_day', '-28 * anchors.first_number') }}
         and visits.day > {{ add_days(

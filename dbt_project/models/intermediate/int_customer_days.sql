@@ -6,15 +6,9 @@
 
 with
 
-daily_visitors as (
+daily_customers as (
 
-    select * from {{ ref('int_daily_visitors') }}
-
-),
-
-account_visitors as (
-
-    select * from {{ ref('int_account_visitors') }}
+    select * from {{ ref('int_daily_customers') }}
 
 ),
 
@@ -27,17 +21,13 @@ refresh as (
 final as (
 
     select
-        {{ customer_of('daily_visitors') }} as customer_key,
-        daily_visitors.day,
-        cast(sum(daily_visitors.page_views) as bigint) as page_views,
-        cast(sum(daily_visitors.engaged_seconds) as decimal(18, 3)) as engaged_seconds
-    from daily_visitors
-    inner join refresh on daily_visitors.day <= refresh.as_of_day
-    left join account_visitors
-        on daily_visitors.visitor_key = account_visitors.visitor_key
-    group by
-        {{ customer_of('daily_visitors') }},
-        daily_visitors.day
+        daily_customers.customer_key,
+        daily_customers.day,
+        cast(sum(daily_customers.page_views) as bigint) as page_views,
+        cast(sum(daily_customers.engaged_seconds) as decimal(18, 3)) as engaged_seconds
+    from daily_customers
+    inner join refresh on daily_customers.day <= refresh.as_of_day
+    group by daily_customers.customer_key, daily_customers.day
 
 )
 

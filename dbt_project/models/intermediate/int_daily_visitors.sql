@@ -26,6 +26,8 @@ final as (
         account_key,
         cast(sum(page_views) as bigint) as page_views,
         cast(sum(engaged_seconds) as decimal(18, 3)) as engaged_seconds,
+        min(device) as first_device,
+        max(device) as last_device,
         min(first_at) as first_at,
         max(last_at) as last_at
     from visitor_days

@@ -58,15 +58,9 @@ payments as (
 
 ),
 
-daily_visitors as (
+daily_customers as (
 
-    select * from {{ ref('int_daily_visitors') }}
-
-),
-
-account_visitors as (
-
-    select * from {{ ref('int_account_visitors') }}
+    select * from {{ ref('int_daily_customers') }}
 
 ),
 
@@ -75,20 +69,16 @@ account_days as (
     -- int_customer_days of those who have an account: the other half would be summed
     -- only to be left out.
     select
-        {{ account_of('daily_visitors') }} as customer_key,
-        daily_visitors.day,
-        cast(sum(daily_visitors.page_views) as bigint) as page_views
-    from daily_visitors
-    inner join refresh on daily_visitors.day <= refresh.as_of_day
-    left join account_visitors
-        on daily_visitors.visitor_key = account_visitors.visitor_key
+        daily_customers.customer_key,
+        daily_customers.day,
+        cast(sum(daily_customers.page_views) as bigint) as page_views
+    from daily_customers
+    inner join refresh on daily_customers.day <= refresh.as_of_day
     where
-        {{ account_of('daily_visitors') }} is not null
+        daily_customers.is_account
         -- Read only where somebody asks.
         and exists (select 1 from initiatives)
-    group by
-        {{ account_of('daily_visitors') }},
-        daily_visitors.day
+    group by daily_customers.customer_key, daily_customers.day
 
 ),
 

@@ -1,14 +1,8 @@
 with
 
-daily_visitors as (
+daily_customers as (
 
-    select * from {{ ref('int_daily_visitors') }}
-
-),
-
-account_visitors as (
-
-    select * from {{ ref('int_account_visitors') }}
+    select * from {{ ref('int_daily_customers') }}
 
 ),
 
@@ -47,31 +41,34 @@ month_ends as (
 
 ),
 
-visits as (
+ages as (
 
+    select {{ each_number(0, 29) }} as age_days
+
+),
+
+month_days as (
+
+    -- Looked up, not compared: of a range DuckDB expects so few rows that it keeps the
+    -- many in memory and looks up the few.
     select
-        {{ customer_of('daily_visitors') }} as customer_key,
-        daily_visitors.day,
-        daily_visitors.page_views
-    from daily_visitors
-    inner join refresh on daily_visitors.day <= refresh.as_of_day
-    left join account_visitors
-        on daily_visitors.visitor_key = account_visitors.visitor_key
+        month_ends.month,
+        ages.age_days,
+        {{ add_days('month_ends.day', '-ages.age_days') }} as day
+    from month_ends
+    cross join ages
 
 ),
 
 aged as (
 
     select
-        visits.customer_key,
-        month_ends.month,
-        visits.page_views,
-        {{ days_between('visits.day', 'month_ends.day') }} as age_days
-    from visits
-    inner join month_ends
-        on
-            visits.day <= month_ends.day
-            and visits.day > {{ add_days('month_ends.day', -30) }}
+        daily_customers.customer_key,
+        daily_customers.page_views,
+        month_days.month,
+        month_days.age_days
+    from daily_customers
+    inner join month_days on daily_customers.day = month_days.day
 
 ),
 

@@ -74,14 +74,19 @@ brought as (
 
     union all
 
+    -- Of millions of visitor-days only those of who was referred.
     select
-        {{ customer_of('visitor_value', by='id') }} as customer_id,
+        referred_customers.referred_customer_id as customer_id,
         visitor_value.day,
         visitor_value.visitor_value as own_value,
         cast(0 as decimal(18, 4)) as click_value
     from visitor_value
     left join account_visitors
-        on visitor_value.visitor_id = account_visitors.visitor_id
+        on visitor_value.visitor_key = account_visitors.visitor_key
+    inner join referred_customers
+        on
+            {{ customer_of('visitor_value') }}
+            = {{ surrogate_key('referred_customers.referred_customer_id') }}
     inner join refresh on visitor_value.day <= refresh.as_of_day
 
     union all

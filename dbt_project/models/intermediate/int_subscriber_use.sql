@@ -21,7 +21,7 @@ refresh as (
 first_days as (
 
     select min(day) as day from {{ ref('int_visitor_days') }}
-    where account_id is not null
+    where account_key is not null
 
 ),
 

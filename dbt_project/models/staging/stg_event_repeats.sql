@@ -13,20 +13,16 @@
 
 with
 
-keys as (
-
-    select * from {{ ref('stg_event_keys') }}
-
-),
-
 repeated as (
 
+    -- The keys are named where they are read: once for all three, DuckDB would copy
+    -- them first.
     select event_key
-    from keys
+    from {{ ref('stg_event_keys') }}
     {% if is_incremental() -%}
     where
         event_key in (
-            select event_key from keys
+            select event_key from {{ ref('stg_event_keys') }}
             where day in (select day from {{ source('run', 'pending_days') }})
         )
     {%- endif %}
@@ -45,7 +41,7 @@ deliveries as (
         {{ hash_of('event_id') }} in (select event_key from repeated)
     {% if is_incremental() -%}
     and day in (
-        select day from keys
+        select day from {{ ref('stg_event_keys') }}
         where event_key in (select event_key from repeated)
     )
     {%- endif %}

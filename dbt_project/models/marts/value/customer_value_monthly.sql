@@ -43,10 +43,12 @@ closed as (
 closings as (
 
     select
-        month,
-        min(closed_on) as closed_on
-    from closed
-    group by month
+        published.month,
+        min(published.closed_on) as closed_on
+    from {{ source('run', 'closed_values') }} as published
+    inner join months
+        on published.month = months.month and months.is_complete_month
+    group by published.month
 
 ),
 
