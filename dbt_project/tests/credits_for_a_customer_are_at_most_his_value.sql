@@ -39,7 +39,7 @@ credited as (
 own_value as (
 
     select
-        customer_id,
+        customer_key,
         coalesce(own_value_low, own_value_observed) as low,
         coalesce(own_value_base, own_value_observed) as base,
         coalesce(own_value_high, own_value_observed) as high
@@ -50,7 +50,8 @@ own_value as (
 -- Refunds may leave him worth less than his visits.
 select credited.*
 from credited
-left join own_value on credited.referred_customer_id = own_value.customer_id
+left join own_value
+    on {{ surrogate_key('credited.referred_customer_id') }} = own_value.customer_key
 where
     credited.low > 0
     and credited.click_value + credited.low > coalesce(own_value.low, 0)

@@ -15,7 +15,10 @@ visitor_value as (
 new_customers as (
 
     -- All whom acquiring cost anything: of most people there is none to set against it.
-    select * from {{ ref('int_new_customers') }}
+    select
+        customer_id,
+        {{ surrogate_key('customer_id') }} as customer_key
+    from {{ ref('int_new_customers') }}
 
 ),
 
@@ -32,7 +35,7 @@ earned as (
 
     -- A gift costs nothing to deliver. A refund takes back what it refunds.
     select
-        payments.customer_id,
+        new_customers.customer_id,
         payments.month,
         cast(
             round(
@@ -49,17 +52,17 @@ earned as (
             ) as decimal(18, 4)
         ) as contribution_margin
     from payments
-    inner join new_customers on payments.customer_id = new_customers.customer_id
+    inner join new_customers on payments.customer_key = new_customers.customer_key
     cross join assumptions
 
     union all
 
     select
-        visitor_value.customer_id,
+        new_customers.customer_id,
         visitor_value.month,
         visitor_value.visitor_value as contribution_margin
     from visitor_value
-    inner join new_customers on visitor_value.customer_id = new_customers.customer_id
+    inner join new_customers on visitor_value.customer_key = new_customers.customer_key
 
 ),
 

@@ -12,36 +12,13 @@ account_visitors as (
 
 ),
 
-visitor_accounts as (
-
-    select * from {{ ref('int_visitor_accounts') }}
-
-),
-
 refresh as (
 
     select * from {{ source('run', 'refresh') }}
 
 ),
 
-customers as (
-
-    select
-        visitor_key as customer_key,
-        visitor_id as customer_id
-    from visitor_accounts
-
-    union
-
-    select
-        account_key as customer_key,
-        account_id as customer_id
-    from visitor_accounts
-    where account_id is not null
-
-),
-
-summed as (
+final as (
 
     select
         {{ customer_of('visitor_value') }} as customer_key,
@@ -54,17 +31,6 @@ summed as (
     group by
         {{ customer_of('visitor_value') }},
         {{ month_of('visitor_value.day') }}
-
-),
-
-final as (
-
-    select
-        customers.customer_id,
-        summed.month,
-        summed.visitor_value
-    from summed
-    inner join customers on summed.customer_key = customers.customer_key
 
 )
 

@@ -228,7 +228,7 @@ paid as (
 
     select
         periods.period_number,
-        {{ surrogate_key('payments.customer_id') }} as customer_key,
+        payments.customer_key,
         sum(payments.amount) as revenue,
         count(*) filter (where payments.kind = 'purchase') as purchases
     from periods
@@ -237,7 +237,7 @@ paid as (
             periods.outcome in ('revenue', 'purchases')
             and periods.first_day <= payments.day
             and periods.next_day > payments.day
-    group by periods.period_number, {{ surrogate_key('payments.customer_id') }}
+    group by periods.period_number, payments.customer_key
 
 ),
 

@@ -21,14 +21,14 @@ futures as (
 observed as (
 
     select
-        customer_id,
+        customer_key,
         coalesce(amount, 0) as own_value
     from payments
 
     union all
 
     select
-        customer_id,
+        customer_key,
         visitor_value as own_value
     from visitor_value
 
@@ -37,7 +37,7 @@ observed as (
 parts as (
 
     select
-        customer_id,
+        customer_key,
         own_value as observed,
         own_value as low,
         own_value as base,
@@ -47,7 +47,7 @@ parts as (
     union all
 
     select
-        customer_id,
+        {{ surrogate_key('customer_id') }} as customer_key,
         cast(0 as decimal(18, 4)) as observed,
         future_value_low as low,
         future_value_base as base,
@@ -60,13 +60,13 @@ final as (
 
     -- With a future that is unknown so is the whole; what is observed stays known.
     select
-        customer_id,
+        customer_key,
         cast(sum(observed) as decimal(18, 4)) as own_value_observed,
         cast({{ sum_if_known('low') }} as decimal(18, 4)) as own_value_low,
         cast({{ sum_if_known('base') }} as decimal(18, 4)) as own_value_base,
         cast({{ sum_if_known('high') }} as decimal(18, 4)) as own_value_high
     from parts
-    group by customer_id
+    group by customer_key
 
 )
 

@@ -39,6 +39,7 @@ final as (
     select
         local.payment_id,
         local.customer_id,
+        {{ surrogate_key('local.customer_id') }} as customer_key,
         local.kind,
         local.subscription_id,
         local.day,

@@ -28,7 +28,8 @@ summed as (
         sum(coalesce(own_value.own_value_base, own_value.own_value_observed)) as base,
         sum(coalesce(own_value.own_value_high, own_value.own_value_observed)) as high
     from customers
-    left join own_value on customers.customer_id = own_value.customer_id
+    left join own_value
+        on {{ surrogate_key('customers.customer_id') }} = own_value.customer_key
 
 ),
 

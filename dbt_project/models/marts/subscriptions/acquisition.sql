@@ -1,4 +1,4 @@
-{% set valued = 'own_value.customer_id is not null' %}
+{% set valued = 'own_value.customer_key is not null' %}
 
 with
 
@@ -103,7 +103,8 @@ cohorts as (
         {{ sum_if_known('own_value.own_value_base', valued) }} as expected_value_base,
         {{ sum_if_known('own_value.own_value_high', valued) }} as expected_value_high
     from members
-    left join own_value on members.customer_id = own_value.customer_id
+    left join own_value
+        on {{ surrogate_key('members.customer_id') }} = own_value.customer_key
     group by members.channel, members.month
 
 ),

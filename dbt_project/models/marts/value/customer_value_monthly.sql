@@ -30,10 +30,21 @@ refresh as (
 
 ),
 
+customers as (
+
+    select
+        customer_id,
+        {{ surrogate_key('customer_id') }} as customer_key
+    from {{ ref('customers') }}
+
+),
+
 closed as (
 
     -- Rows that the last published version holds of months that were over by then.
-    select published.*
+    select
+        published.*,
+        {{ surrogate_key('published.customer_id') }} as customer_key
     from {{ source('run', 'closed_values') }} as published
     inner join months
         on published.month = months.month and months.is_complete_month
@@ -55,7 +66,7 @@ closings as (
 components as (
 
     select
-        customer_id,
+        customer_key,
         month,
         amount as economic_past_value,
         cast(0 as decimal(18, 4)) as visitor_value
@@ -64,7 +75,7 @@ components as (
     union all
 
     select
-        customer_id,
+        customer_key,
         month,
         cast(0 as decimal(18, 4)) as economic_past_value,
         visitor_value
@@ -75,12 +86,12 @@ components as (
 summed as (
 
     select
-        customer_id,
+        customer_key,
         month,
         cast(sum(economic_past_value) as decimal(18, 4)) as economic_past_value,
         cast(sum(visitor_value) as decimal(18, 4)) as visitor_value
     from components
-    group by customer_id, month
+    group by customer_key, month
 
 ),
 
@@ -89,7 +100,7 @@ known as (
     -- A component whose feed is not configured is unknown, not zero. Of who had
     -- something when a month closed a row stays, whatever is left of it.
     select
-        coalesce(summed.customer_id, closed.customer_id) as customer_id,
+        coalesce(closed.customer_id, customers.customer_id) as customer_id,
         coalesce(summed.month, closed.month) as month,
         case when feeds.has_payments then coalesce(summed.economic_past_value, 0) end
             as economic_past_value,
@@ -100,8 +111,9 @@ known as (
         closed.visitor_value_at_close
     from summed
     full join closed
-        on summed.customer_id = closed.customer_id and summed.month = closed.month
+        on summed.customer_key = closed.customer_key and summed.month = closed.month
     cross join feeds
+    left join customers on summed.customer_key = customers.customer_key
 
 ),
 
