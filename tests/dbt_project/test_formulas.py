@@ -36,7 +36,6 @@ WITH_FORMULAS = {
     "int_contractual_value",
     "int_contributions",
     "int_conversions",
-    "int_customer_days",
     "int_daily_customers",
     "int_daily_traffic",
     "int_first_purchases",

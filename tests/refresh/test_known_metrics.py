@@ -24,6 +24,9 @@ def _event(visitor: str, day: str, **more: Any) -> Row:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Numerator and denominator by metric, month and segment, of feeds that begin one by one."""
     small = Small(tmp_path_factory.mktemp("known") / "small", FEEDS, time_zone="UTC")
+    (small.folder / "assumptions.yml").write_text(
+        "subscription_margin: {low: 0.5, base: 0.6, high: 0.7}\n"
+    )
     checkout = {"event_type": "checkout"}
     dear = {"account_id": "liisa", "content_id": "dear"}
     unpriced = {"account_id": "matti", "content_id": "unpriced"}
@@ -147,6 +150,8 @@ def test_who_registers_and_buys_is_known_from_the_first_who_did(told: Told) -> N
 def test_money_spent_before_any_customer_is_told_won_nobody_known(told: Told) -> None:
     # December's 50 euros are in no year's cost of a customer; January's 30 won vanha.
     assert _months(told, "cac") == {"2024-01": (30, 1)}
+    # He pays 10 euros a month, of which six are left: five months.
+    assert _months(told, "cac_payback_months") == {"2024-01": (30, 6)}
 
 
 def test_what_events_never_tell_is_not_nothing(told: Told) -> None:

@@ -43,9 +43,10 @@ matched as (
     from clicks
     inner join visitor_value
         on
-            clicks.referred_visitor_id = visitor_value.visitor_id
+            {{ surrogate_key('clicks.referred_visitor_id') }}
+            = visitor_value.visitor_key
             and clicks.day = visitor_value.day
-    inner join identity on visitor_value.visitor_id = identity.visitor_id
+    inner join identity on visitor_value.visitor_key = identity.visitor_key
     where
         clicks.customer_id
         <> coalesce(visitor_value.account_id, identity.customer_id)

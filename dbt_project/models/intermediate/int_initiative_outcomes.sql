@@ -66,8 +66,7 @@ daily_customers as (
 
 account_days as (
 
-    -- int_customer_days of those who have an account: the other half would be summed
-    -- only to be left out.
+    -- Of those who have an account: the other half would be summed only to be left out.
     select
         daily_customers.customer_key,
         daily_customers.day,

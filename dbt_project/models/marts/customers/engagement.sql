@@ -10,9 +10,9 @@ customers as (
 
 ),
 
-customer_days as (
+daily_customers as (
 
-    select * from {{ ref('int_customer_days') }}
+    select * from {{ ref('int_daily_customers') }}
 
 ),
 
@@ -38,11 +38,25 @@ measuring as (
 aged_days as (
 
     select
-        customer_days.*,
-        {{ days_between('customer_days.day', 'refresh.as_of_day') }} as age_days
-    from customer_days
-    cross join refresh
-    where customer_days.day > {{ add_days('refresh.as_of_day', -60) }}
+        daily_customers.customer_key,
+        daily_customers.page_views,
+        daily_customers.engaged_seconds,
+        {{ days_between('daily_customers.day', 'refresh.as_of_day') }} as age_days
+    from daily_customers
+    inner join refresh
+        on
+            daily_customers.day <= refresh.as_of_day
+            and daily_customers.day > {{ add_days('refresh.as_of_day', -60) }}
+
+),
+
+day_bits as (
+
+    -- A day is a bit of the sixty: on several devices, or logged in and out, it is one.
+    select
+        *,
+        cast(power(2, age_days) as bigint) as day_bit
+    from aged_days
 
 ),
 
@@ -50,13 +64,18 @@ windows as (
 
     select
         customer_key,
-        count(*) filter (where age_days < 30) as active_days_30d,
-        count(*) filter (where age_days >= 30 and age_days < 60)
-            as active_days_prior_30d,
+        cast(
+            coalesce(bit_count(bit_or(day_bit) filter (where age_days < 30)), 0)
+            as bigint
+        ) as active_days_30d,
+        cast(
+            coalesce(bit_count(bit_or(day_bit) filter (where age_days >= 30)), 0)
+            as bigint
+        ) as active_days_prior_30d,
         coalesce(sum(page_views) filter (where age_days < 30), 0) as page_views_30d,
         coalesce(sum(engaged_seconds) filter (where age_days < 30), 0)
             as engaged_seconds_30d
-    from aged_days
+    from day_bits
     group by customer_key
 
 ),
