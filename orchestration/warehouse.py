@@ -428,12 +428,12 @@ def _expose_published(connection: duckdb.DuckDBPyConnection, serving: Path | Non
     held: dict[str, set[str]] = {}
     if serving is not None:
         connection.execute(f"attach {literal(str(serving))} as serving (read_only)")
+    try:
         for mart, column in connection.execute(
             "select table_name, column_name from duckdb_columns() "
             "where database_name = 'serving' and schema_name = 'main'"
         ).fetchall():
             held.setdefault(mart, set()).add(column)
-    try:
         for name, (mart, columns, condition) in KEPT_OF_PUBLISHED.items():
             typed = dict(column.split(" ", 1) for column in re.split(r", (?![0-9])", columns))
             if not typed.keys() <= held.get(mart, set()):

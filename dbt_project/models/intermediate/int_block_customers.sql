@@ -134,7 +134,7 @@ active as (
 acted as (
 
     select
-        {{ surrogate_key(account_of('actions', by='id')) }}
+        {{ surrogate_key(account_of('actions')) }}
             as customer_key,
         actions.window_number,
         bool_or(actions.event_type in ('share', 'comment')) as has_shared_or_commented,
@@ -144,9 +144,9 @@ acted as (
     left join account_visitors on actions.visitor_id = account_visitors.visitor_id
     where
         actions.window_number <= {{ block_count + 1 }}
-        and {{ account_of('actions', by='id') }} is not null
+        and {{ account_of('actions') }} is not null
     group by
-        {{ account_of('actions', by='id') }},
+        {{ account_of('actions') }},
         actions.window_number
 
 ),

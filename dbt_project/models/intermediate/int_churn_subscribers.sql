@@ -7,11 +7,42 @@
 
 with
 
+moments as (
+
+    select * from {{ ref('int_churn_moments') }}
+
+),
+
+taught as (
+
+    select
+        min(moment_at) as first_at,
+        max(moment_at) as last_at
+    from moments
+    where sample <> 'scoring'
+
+),
+
 subscribers as (
 
-    select distinct account_id as customer_id
-    from {{ ref('stg_subscriptions') }}
-    where status in ('active', 'past_due')
+    select
+        subscriptions.account_id as customer_id,
+        -- Who left years ago, or pays nothing, is no example and takes nobody's place.
+        coalesce(
+            bool_or(
+                subscriptions.amount > 0
+                and subscriptions.started_at < taught.last_at
+                and (
+                    subscriptions.ended_at is null
+                    or subscriptions.ended_at >= taught.first_at
+                )
+            ),
+            false
+        ) as can_teach
+    from {{ ref('stg_subscriptions') }} as subscriptions
+    cross join taught
+    where subscriptions.status in ('active', 'past_due')
+    group by subscriptions.account_id
 
 ),
 
@@ -19,9 +50,14 @@ ranked as (
 
     select
         customer_id,
+        can_teach,
+        -- A number takes a tenth of the room of a pseudonym, and is grouped by in a
+        -- third of the time.
+        row_number() over (order by customer_id) as subscriber,
         -- By all but the digit that decides on the fold: of each fold as many.
-        row_number() over (order by substr(customer_id, 2), customer_id)
-            as teacher_rank
+        row_number() over (
+            partition by can_teach order by substr(customer_id, 2), customer_id
+        ) as teacher_rank
     from subscribers
 
 ),
@@ -31,10 +67,8 @@ final as (
     select
         customer_id,
         {{ surrogate_key('customer_id') }} as customer_key,
-        -- A number takes a tenth of the room of a pseudonym, and is grouped by in a
-        -- third of the time.
-        teacher_rank as subscriber,
-        teacher_rank <= {{ most_teachers }} as is_teacher,
+        subscriber,
+        can_teach and teacher_rank <= {{ most_teachers }} as is_teacher,
         -- A fifth of the customers, by the first digit of the pseudonym.
         cast(
             position(lower(substr(customer_id, 1, 1)) in '0123456789abcdef') % 5

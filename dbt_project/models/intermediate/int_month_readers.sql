@@ -49,8 +49,8 @@ ages as (
 
 month_days as (
 
-    -- Looked up, not compared: of a range DuckDB expects so few rows that it keeps the
-    -- many in memory and looks up the few.
+    -- To join days by equality: of a range DuckDB expects few rows, and would hold the
+    -- many visitor-days in memory.
     select
         month_ends.month,
         ages.age_days,

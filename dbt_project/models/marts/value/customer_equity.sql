@@ -40,7 +40,7 @@ brought as (
 
     select
         month,
-        -- A row a customer.
+        -- Of a customer and month there is one row.
         count(*) as customer_count,
         cast(sum(economic_past_value) as decimal(18, 4)) as economic_past_value,
         cast(sum(visitor_value) as decimal(18, 4)) as visitor_value

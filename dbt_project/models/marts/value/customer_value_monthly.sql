@@ -53,6 +53,7 @@ closed as (
 
 closings as (
 
+    -- Not from closed: what is read twice DuckDB would copy first.
     select
         published.month,
         min(published.closed_on) as closed_on
